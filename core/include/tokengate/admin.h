@@ -1,0 +1,290 @@
+/// The write path and every look at the store that is not a decision: what the tools include.
+///
+/// A store is a folder with an LMDB environment. Every change is one transaction that also appends to the
+/// journal; when a function returns kOk the change is durable and counts from the next request on, in every
+/// process. When it returns anything else nothing was changed.
+///
+/// Functions here may allocate, wait for another writer and flush to disk; not for a request. An Admin is
+/// not thread-safe; several processes may each have one. Nothing here throws.
+#ifndef TOKENGATE_ADMIN_H_
+#define TOKENGATE_ADMIN_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokengate/result.h"
+#include "tokengate/verify.h"
+
+namespace tokengate {
+
+/// What became of an operation. The values are the command line's exit codes.
+enum class Code : int {
+  kOk = 0,
+  kRefused = 1,  ///< well formed, but not possible now: no such account, name taken, ACL not possessed, …
+  kInvalid = 2,  ///< an argument is not of the required form
+  kStore = 3,    ///< the store is missing, unreadable, full, damaged, or of another format
+};
+
+/// A Code and, unless it is kOk, one sentence for a person that names cause and cure.
+struct Status {
+  Code code = Code::kOk;
+  std::string message;
+  bool ok() const { return code == Code::kOk; }
+};
+
+/// A Status and, if it is kOk, a value.
+template <class T>
+struct Result {
+  Status status;
+  T value{};
+  bool ok() const { return status.ok(); }
+};
+
+/// Who makes a change and when: goes into the journal, and is the "now" of every rule about time.
+struct Change {
+  std::string actor;  ///< such as "cli:root"; at most 128 bytes of printable ASCII
+  int64_t now_unix_s = 0;
+};
+
+/// The end of a token without an end date.
+inline constexpr int64_t kNeverExpires = INT64_MAX;
+
+struct Account {
+  uint32_t id = 0;  ///< stable; never reused
+  std::string username;
+  std::string owner;   ///< username of the owning account, or empty
+  bool active = true;  ///< false: suspended
+  bool tokens_enabled = true;
+  std::vector<std::string> acls[2];  ///< possessed, sorted; index is the Service
+  int64_t created_unix_s = 0;
+  uint64_t token_count = 0;
+};
+
+struct NewAccount {
+  std::string username;
+  std::string owner;                 ///< empty: none
+  std::vector<std::string> acls[2];  ///< must be registered; index is the Service
+};
+
+struct Token {
+  uint64_t id = 0;
+  std::string account;  ///< username
+  Service service = Service::kCpanel;
+  std::string name;
+  bool full_access = false;
+  bool read_only = false;
+  std::vector<std::string> acls;       ///< sorted; empty if full access
+  std::vector<std::string> addresses;  ///< ranges in canonical text; empty: any address
+  int64_t created_unix_s = 0;
+  int64_t not_before_unix_s = 0;  ///< 0: at once
+  int64_t expires_unix_s = kNeverExpires;
+  std::string note;
+  /// After a rotation: until when the former secret is accepted too.
+  std::optional<int64_t> former_secret_until_unix_s;
+};
+
+/// The least that a token needs. Exactly one of `acls` and `full_access` must be given.
+struct NewToken {
+  std::string account;
+  Service service = Service::kCpanel;
+  std::string name;               ///< 1 to 50 of `[A-Za-z0-9_-]`, unique per account and service
+  std::vector<std::string> acls;  ///< each possessed by the account now
+  bool full_access = false;
+  bool read_only = false;
+  std::vector<std::string> addresses;  ///< single addresses or CIDR ranges, at most kMaxAddressRanges
+  int64_t not_before_unix_s = 0;
+  int64_t expires_unix_s = kNeverExpires;  ///< later than now and than not_before
+  std::string note;                        ///< at most kMaxNoteBytes of UTF-8 without control characters
+};
+
+/// Changes to a token; what is absent stays. Setting `acls` ends full access; setting `full_access` to true
+/// drops the ACLs.
+struct TokenUpdate {
+  std::optional<std::vector<std::string>> acls;
+  std::optional<bool> full_access;
+  std::optional<bool> read_only;
+  std::optional<std::vector<std::string>> addresses;
+  std::optional<int64_t> not_before_unix_s;
+  std::optional<int64_t> expires_unix_s;  ///< may lie in the past: the token ends now
+  std::optional<std::string> note;
+};
+
+/// A secret that has just been made: the only time it exists outside the client.
+struct IssuedToken {
+  Token token;
+  std::string secret;
+};
+
+inline constexpr size_t kMaxAddressRanges = 100;
+inline constexpr size_t kMaxNoteBytes = 200;
+inline constexpr size_t kMaxAclsPerService = 256;
+
+struct AclInfo {
+  std::string name;
+  std::string escape_route;  ///< why a token that holds it can get round its limits; empty: no known way
+};
+
+/// One row of the catalog. `acls` empty with `wrapper`: only the inner calls count. `unlisted`: `?`, open to
+/// full access only.
+struct CatalogRow {
+  std::string api;     ///< uapi, api2, whm1 or http
+  std::string module;  ///< module; a method or `*` for http; a group or `*` for whm1 is not part of the call
+  std::string function;  ///< function, `*`, or an http path pattern
+  std::vector<std::string> acls;
+  bool wrapper = false;
+  bool unlisted = false;
+  bool read = false;  ///< only reads
+};
+
+struct CatalogSummary {
+  size_t rows = 0;
+  size_t functions = 0;
+  size_t new_acls = 0;
+};
+
+struct JournalEntry {
+  uint64_t seq = 0;  ///< dense, from 1
+  int64_t time_unix_s = 0;
+  std::string actor;
+  std::string action;    ///< `token.create`, `account.suspend`, …
+  std::string object;    ///< `shop`, `shop/cpanel/ci`, …
+  std::string detail;    ///< never a secret
+  std::string hash_hex;  ///< SHA-256 over the previous hash and this entry
+};
+
+struct StoreStat {
+  uint64_t accounts = 0, tokens = 0, acls = 0, catalog_functions = 0, journal_entries = 0;
+  uint64_t file_bytes = 0, map_bytes = 0;
+  unsigned readers_used = 0, readers_max = 0;
+  unsigned format_version = 0;
+  std::string store_id;  ///< 32 hex digits, chosen when the store was made
+};
+
+struct StoreSpec {
+  std::string path;   ///< the folder; made if it does not exist; must hold no store
+  std::string group;  ///< the web server's group, may read; empty: the folder's own group
+};
+
+/// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb 0660, all of the group. Both services start
+/// with the ACL `all`.
+Status create_store(const StoreSpec& spec, const Change& change);
+
+/// Fills `out` with random bytes; false if it cannot. The default everywhere is OpenSSL's private CSPRNG.
+using RandomSource = std::function<bool(std::span<uint8_t> out)>;
+
+class Admin {
+ public:
+  enum class Access { kReadOnly, kReadWrite };
+
+  /// Opens an existing store. Stale reader slots of ended processes are cleared on the way.
+  static Result<Admin> open(const std::string& path, Access access, RandomSource random = {});
+
+  Admin();
+  Admin(Admin&&) noexcept;
+  Admin& operator=(Admin&&) noexcept;
+  ~Admin();
+
+  // ACLs and catalog
+
+  /// Registers an ACL name. kOk too if it exists.
+  Status define_acl(const Change& change, Service service, const std::string& name);
+  Result<std::vector<AclInfo>> list_acls(Service service) const;
+
+  /// Replaces the catalog with the rows of `tsv`, registering the ACLs it names. Columns
+  /// `api module function acl access`, tab-separated, with that header line; `#` starts a comment line;
+  /// several rows for one function: all their ACLs; `acl` may be `?` (full access only) or, for a wrapper,
+  /// `*each`; `access` is `read` or `write`. ACLs of uapi, api2 and http rows belong to the service cpanel,
+  /// those of whm1 rows to whm. A bad row refuses the whole text; the message names line and cause.
+  Result<CatalogSummary> load_catalog(const Change& change, std::string_view tsv);
+  Result<std::vector<CatalogRow>> list_catalog() const;
+
+  // Accounts. `username` is the present one. kRefused when there is none.
+
+  Result<Account> create_account(const Change& change, const NewAccount& account);
+  Result<std::vector<Account>> list_accounts() const;
+  Result<Account> find_account(const std::string& username) const;
+  /// Adds to what the account possesses. Names must be registered.
+  Status grant_acls(const Change& change, const std::string& username, Service service,
+                    const std::vector<std::string>& acls);
+  /// Takes away. Tokens that hold them keep the name and regain the right if it is granted again.
+  Status deny_acls(const Change& change, const std::string& username, Service service,
+                   const std::vector<std::string>& acls);
+  Status set_account_active(const Change& change, const std::string& username, bool active);
+  Status set_tokens_enabled(const Change& change, const std::string& username, bool enabled);
+  /// Tokens go on working, under the new name only.
+  Status rename_account(const Change& change, const std::string& username, const std::string& new_username);
+  /// An empty owner means none. An account cannot come to own itself, directly or through others.
+  Status set_account_owner(const Change& change, const std::string& username, const std::string& owner);
+  /// Deletes its tokens too. kRefused while it owns accounts. Returns how many tokens went.
+  Result<uint64_t> delete_account(const Change& change, const std::string& username);
+
+  // Tokens
+
+  Result<IssuedToken> create_token(const Change& change, const NewToken& token);
+  /// All tokens, or those of one account and, if given, one service; sorted by account, service, name.
+  Result<std::vector<Token>> list_tokens(const std::string& username = {},
+                                         std::optional<Service> service = {}) const;
+  Result<Token> find_token(const std::string& username, Service service, const std::string& name) const;
+  Status rename_token(const Change& change, const std::string& username, Service service,
+                      const std::string& name, const std::string& new_name);
+  Result<Token> update_token(const Change& change, const std::string& username, Service service,
+                             const std::string& name, const TokenUpdate& update);
+  /// Issues a second secret; the first is accepted for `overlap_s` more seconds (0: not at all). kRefused
+  /// while an earlier overlap still runs, unless `overlap_s` is 0: that ends all former secrets.
+  Result<IssuedToken> rotate_token(const Change& change, const std::string& username, Service service,
+                                   const std::string& name, int64_t overlap_s);
+  /// kRefused if there is no such token.
+  Status revoke_token(const Change& change, const std::string& username, Service service,
+                      const std::string& name);
+  /// Of one account and, if given, one service. Returns how many.
+  Result<uint64_t> revoke_all_tokens(const Change& change, const std::string& username,
+                                     std::optional<Service> service);
+  /// Removes tokens, of one account or (empty) of all, that expired at or before `before_unix_s`. Returns how
+  /// many.
+  Result<uint64_t> purge_expired_tokens(const Change& change, const std::string& username,
+                                        int64_t before_unix_s);
+
+  /// The present credentials of a token, without its secret: lets `explain` ask what the token may do.
+  Result<Credentials> credentials_of(const std::string& username, Service service,
+                                     const std::string& name) const;
+
+  // Journal and figures
+
+  /// Entries with `seq` >= from_seq, in order, at most `limit`.
+  Result<std::vector<JournalEntry>> read_journal(uint64_t from_seq, size_t limit) const;
+  /// Recomputes the chain. kStore, naming the first bad entry, if it does not hold; else the number of
+  /// entries.
+  Result<uint64_t> verify_journal() const;
+  Result<StoreStat> stat() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What can be told of a token text without a store.
+enum class TokenTextKind : uint8_t {
+  kOurs,       ///< 32 of A-Z0-9 and the check characters are right
+  kBadCheck,   ///< 32 of A-Z0-9, but the check characters are wrong: a typing error, or not issued here
+  kForeign,    ///< could be an imported secret: other length or characters, but allowed as a secret
+  kNotAToken,  ///< no store can hold it
+};
+TokenTextKind check_token_text(std::string_view text) noexcept;
+
+/// Why a token that holds this ACL can get round its limits; empty if no way is known.
+/// Source: the public privilege pages of the panel whose clients are spoken to.
+std::string_view acl_escape_route(Service service, std::string_view acl) noexcept;
+
+/// An address or CIDR range in canonical text (`192.0.2.0/24`, `2001:db8::/32`), or empty if it is neither.
+/// IPv4-mapped IPv6 becomes IPv4. Bits beyond the prefix must be 0.
+std::string canonical_address_range(std::string_view text);
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_ADMIN_H_

@@ -1,0 +1,24 @@
+// main() of every unit test program, and the shared helpers.
+#include "support.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+TempFolder::TempFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "tokengate-test-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) ck_abort_msg("cannot make a temporary folder");
+  path_ = name;
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+int main() {
+  SRunner* runner = srunner_create(suite());
+  srunner_run_all(runner, CK_ENV);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
