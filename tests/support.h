@@ -3,6 +3,7 @@
 #define TOKENGATE_TESTS_SUPPORT_H_
 
 #include <check.h>
+#undef fail  // an old name in check.h that would break <ios>
 
 #include <string>
 #include <string_view>

@@ -1,0 +1,128 @@
+// Token text and the grammars of names.
+#include "token.h"
+
+#include <set>
+
+#include "hash.h"
+#include "names.h"
+#include "support.h"
+
+using namespace tokengate;
+
+namespace {
+
+bool counting_bytes(std::span<uint8_t> out) {
+  uint8_t next = 0;
+  for (uint8_t& byte : out) byte = next++;
+  return true;
+}
+
+bool system_bytes(std::span<uint8_t> out) { return random_bytes(out); }
+
+}  // namespace
+
+START_TEST(token_text_is_fixed_for_fixed_random_bytes) {
+  // Bytes 0 to 24 give the first 25 digits; the tail is their CRC-32 (python: zlib.crc32) in base 36.
+  std::string text = make_token_text(counting_bytes);
+  ck_assert_view_eq(text.substr(0, kTokenRandomChars), "ABCDEFGHIJKLMNOPQRSTUVWXY");
+  ck_assert_view_eq(text, "ABCDEFGHIJKLMNOPQRSTUVWXYALPNPWL");
+}
+END_TEST
+
+START_TEST(token_texts_are_32_of_upper_case_and_digits_and_never_repeat) {
+  std::set<std::string> seen;
+  std::set<char> characters;
+  for (int i = 0; i < 2000; ++i) {
+    std::string text = make_token_text(system_bytes);
+    ck_assert_uint_eq(text.size(), 32);
+    ck_assert(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == std::string::npos);
+    ck_assert(check_token_text(text) == TokenTextKind::kOurs);
+    ck_assert(seen.insert(text).second);
+    characters.insert(text.begin(), text.begin() + kTokenRandomChars);
+  }
+  ck_assert_uint_eq(characters.size(), 36);
+}
+END_TEST
+
+START_TEST(no_token_without_random_bytes) {
+  ck_assert(make_token_text([](std::span<uint8_t>) { return false; }).empty());
+}
+END_TEST
+
+START_TEST(every_single_typing_error_is_noticed) {
+  std::string good = make_token_text(system_bytes);
+  for (size_t at = 0; at < good.size(); ++at) {
+    for (char c : std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) {
+      if (c == good[at]) continue;
+      std::string typo = good;
+      typo[at] = c;
+      ck_assert(check_token_text(typo) == TokenTextKind::kBadCheck);
+    }
+  }
+  for (size_t at = 0; at + 1 < good.size(); ++at) {
+    std::string swapped = good;
+    std::swap(swapped[at], swapped[at + 1]);
+    if (swapped != good) ck_assert(check_token_text(swapped) == TokenTextKind::kBadCheck);
+  }
+}
+END_TEST
+
+START_TEST(foreign_and_impossible_texts_are_told_apart) {
+  ck_assert(check_token_text("sk_live_0123456789abcdef") == TokenTextKind::kForeign);
+  ck_assert(check_token_text(std::string(kMinSecretBytes, 'a')) == TokenTextKind::kForeign);
+  ck_assert(check_token_text(std::string(kMaxSecretBytes, 'a')) == TokenTextKind::kForeign);
+  ck_assert(check_token_text(std::string(kMinSecretBytes - 1, 'a')) == TokenTextKind::kNotAToken);
+  ck_assert(check_token_text(std::string(kMaxSecretBytes + 1, 'a')) == TokenTextKind::kNotAToken);
+  ck_assert(check_token_text("") == TokenTextKind::kNotAToken);
+  ck_assert(check_token_text("0123456789 123456789") == TokenTextKind::kNotAToken);
+  ck_assert(check_token_text(std::string("0123456789\0abcdefgh", 19)) == TokenTextKind::kNotAToken);
+}
+END_TEST
+
+START_TEST(names_keep_their_grammars) {
+  ck_assert(is_username("shop") && is_username("a") && is_username("_x") && is_username("a.b-c@d+e_F9"));
+  ck_assert(is_username(std::string(kMaxUserBytes, 'u')) && !is_username(std::string(kMaxUserBytes + 1, 'u')));
+  for (const char* bad : {"", ".a", "-a", "@a", "a b", "a:b", "a/b", "a\n", "a,b", "\xC3\xA4"}) {
+    ck_assert_msg(!is_username(bad), "%s", bad);
+  }
+  ck_assert(is_token_name("ci") && is_token_name("-") && is_token_name("_A-9"));
+  ck_assert(is_token_name(std::string(50, 'n')) && !is_token_name(std::string(51, 'n')));
+  for (const char* bad : {"", "a.b", "a b", "a/b", "ä"}) ck_assert_msg(!is_token_name(bad), "%s", bad);
+  ck_assert(is_acl_name("email") && is_acl_name("list-accts") && is_acl_name("a_b.c") && is_acl_name("9"));
+  for (const char* bad : {"", "-a", "?", "*", "*each", "a,b", "a b"}) ck_assert_msg(!is_acl_name(bad), "%s", bad);
+}
+END_TEST
+
+START_TEST(header_names_fold_as_cgi_folds_them) {
+  for (const char* same : {"X-Tokengate-User", "x-tokengate-user", "X_Tokengate_User", "X-TOKENGATE_user"}) {
+    ck_assert_msg(header_names_fold_alike(same, "X-Tokengate-User"), "%s", same);
+  }
+  for (const char* other : {"X-Tokengate-Use", "X-Tokengate-User2", "X Tokengate-User", "", "XTokengateUser"}) {
+    ck_assert_msg(!header_names_fold_alike(other, "X-Tokengate-User"), "%s", other);
+  }
+}
+END_TEST
+
+START_TEST(scheme_names_are_read_in_any_case) {
+  ck_assert(scheme_from_name("WHM") == kSchemeWhm && scheme_from_name("cPanel") == kSchemeCpanel);
+  ck_assert(scheme_from_name("bearer") == kSchemeBearer && scheme_from_name("BASIC") == kSchemeBasic);
+  for (const char* none : {"", "digest", "webmail", "2087", "cpanel ", "header"}) {
+    ck_assert_msg(scheme_from_name(none) == kSchemeNone, "%s", none);
+  }
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("token");
+  TCase* tcase = tcase_create("token");
+  tcase_add_test(tcase, token_text_is_fixed_for_fixed_random_bytes);
+  tcase_add_test(tcase, token_texts_are_32_of_upper_case_and_digits_and_never_repeat);
+  tcase_add_test(tcase, no_token_without_random_bytes);
+  tcase_add_test(tcase, every_single_typing_error_is_noticed);
+  tcase_add_test(tcase, foreign_and_impossible_texts_are_told_apart);
+  tcase_add_test(tcase, names_keep_their_grammars);
+  tcase_add_test(tcase, header_names_fold_as_cgi_folds_them);
+  tcase_add_test(tcase, scheme_names_are_read_in_any_case);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
