@@ -1,0 +1,378 @@
+// LMDB behind the types of store.h.
+#include "store.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace tokengate {
+namespace {
+
+struct TableSpec {
+  const char* name;
+  unsigned flags;
+};
+
+// In the order of enum Table.
+constexpr TableSpec kTables[kTableCount] = {
+    {"meta", 0},    {"accounts", MDB_INTEGERKEY}, {"account_names", 0}, {"acls", 0},
+    {"catalog", 0}, {"tokens", MDB_INTEGERKEY},   {"token_names", 0},   {"journal", MDB_INTEGERKEY},
+};
+
+constexpr mode_t kDataMode = 0640;
+constexpr mode_t kLockMode = 0660;
+
+std::string data_file(const std::string& path) { return path + "/data.mdb"; }
+std::string lock_file(const std::string& path) { return path + "/lock.mdb"; }
+
+/// The one place where LMDB's codes become ours.
+StoreError to_error(int code) noexcept {
+  switch (code) {
+    case MDB_SUCCESS:
+      return StoreError::kNone;
+    case MDB_NOTFOUND:
+      return StoreError::kNotFound;
+    case MDB_KEYEXIST:
+      return StoreError::kExists;
+    case MDB_MAP_FULL:
+      return StoreError::kMapFull;
+    case MDB_MAP_RESIZED:
+      return StoreError::kMapResized;
+    case MDB_READERS_FULL:
+      return StoreError::kReadersFull;
+    case MDB_VERSION_MISMATCH:
+    case MDB_INVALID:
+      return StoreError::kVersion;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+    case MDB_INCOMPATIBLE:
+      return StoreError::kDamaged;
+    case ENOENT:
+    case ENOTDIR:
+      return StoreError::kNoStore;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return StoreError::kPermission;
+    case ENOSPC:
+    case EDQUOT:
+      return StoreError::kDiskFull;
+    default:
+      return StoreError::kSystem;
+  }
+}
+
+MDB_val to_val(Bytes bytes) noexcept { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+MDB_val to_val(const uint64_t& key) noexcept { return {sizeof key, const_cast<uint64_t*>(&key)}; }
+Bytes to_bytes(const MDB_val& val) noexcept { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+
+template <class Key>
+StoreError get_value(MDB_txn* txn, unsigned table, const Key& key, Bytes* value) noexcept {
+  MDB_val key_val = to_val(key);
+  MDB_val value_val;
+  int code = mdb_get(txn, table, &key_val, &value_val);
+  if (code == MDB_SUCCESS) *value = to_bytes(value_val);
+  return to_error(code);
+}
+
+template <class Key>
+StoreError put_value(MDB_txn* txn, unsigned table, const Key& key, Bytes value, unsigned flags) noexcept {
+  MDB_val key_val = to_val(key);
+  MDB_val value_val = to_val(value);
+  return to_error(mdb_put(txn, table, &key_val, &value_val, flags));
+}
+
+template <class Key>
+StoreError erase_key(MDB_txn* txn, unsigned table, const Key& key) noexcept {
+  MDB_val key_val = to_val(key);
+  return to_error(mdb_del(txn, table, &key_val, nullptr));
+}
+
+size_t index(Table table) noexcept { return static_cast<size_t>(table); }
+
+}  // namespace
+
+StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_bytes) noexcept {
+  close();
+  path_ = path;
+  struct stat file {};
+  // LMDB would make the files of an empty folder; only kCreate may.
+  if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0) return to_error(system_code_ = errno);
+
+  system_code_ = mdb_env_create(&env_);
+  if (system_code_ != MDB_SUCCESS) return to_error(system_code_);
+  mdb_env_set_maxdbs(env_, kTableCount);
+  mdb_env_set_maxreaders(env_, kReaderSlots);
+  mdb_env_set_mapsize(env_, map_bytes);
+  // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
+  unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
+  system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
+  if (system_code_ != MDB_SUCCESS) {
+    StoreError error = to_error(system_code_);
+    close();
+    return error;
+  }
+  mdb_filehandle_t handle = -1;
+  if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
+    device_ = file.st_dev;
+    inode_ = file.st_ino;
+    least_bytes_ = file.st_size;
+  }
+  // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
+  if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
+  clear_stale_readers();
+  StoreError error = open_tables(mode == Mode::kCreate);
+  if (error == StoreError::kNotFound) error = StoreError::kNoStore;
+  if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
+  if (error != StoreError::kNone) close();
+  return error;
+}
+
+StoreError Environment::check_format() noexcept {
+  Transaction transaction;
+  StoreError error = transaction.begin_read(*this);
+  if (error != StoreError::kNone) return error;
+  Bytes value;
+  error = transaction.get(Table::kMeta, kFormatKey, &value);
+  if (error == StoreError::kNotFound) return StoreError::kVersion;
+  if (error != StoreError::kNone) return error;
+  uint32_t version = 0;
+  if (value.size() != sizeof version) return StoreError::kVersion;
+  std::memcpy(&version, value.data(), sizeof version);
+  return version == kFormatVersion ? StoreError::kNone : StoreError::kVersion;
+}
+
+StoreError Environment::open_tables(bool create) noexcept {
+  MDB_txn* txn = nullptr;
+  int code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+  if (code == MDB_MAP_RESIZED) {
+    mdb_env_set_mapsize(env_, 0);
+    code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+  }
+  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
+  for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
+    code = mdb_dbi_open(txn, kTables[i].name, kTables[i].flags | (create ? MDB_CREATE : 0), &tables_[i]);
+  }
+  if (code != MDB_SUCCESS) {
+    mdb_txn_abort(txn);
+    return to_error(system_code_ = code);
+  }
+  // Only a committed transaction keeps the handles.
+  return to_error(system_code_ = mdb_txn_commit(txn));
+}
+
+void Environment::close() noexcept {
+  if (env_ != nullptr) mdb_env_close(env_);
+  env_ = nullptr;
+}
+
+bool Environment::is_current() const noexcept {
+  struct stat file {};
+  return env_ != nullptr && stat(data_file(path_).c_str(), &file) == 0 && file.st_dev == device_ &&
+         file.st_ino == inode_ && file.st_size >= least_bytes_;
+}
+
+StoreError Environment::adopt_size() noexcept { return to_error(system_code_ = mdb_env_set_mapsize(env_, 0)); }
+
+StoreError Environment::grow() noexcept {
+  MDB_envinfo info;
+  mdb_env_info(env_, &info);
+  return to_error(system_code_ = mdb_env_set_mapsize(env_, info.me_mapsize * 2));
+}
+
+void Environment::clear_stale_readers() noexcept {
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+}
+
+Environment::Figures Environment::figures() noexcept {
+  Figures figures;
+  MDB_envinfo info;
+  struct stat file {};
+  mdb_filehandle_t handle = -1;
+  if (mdb_env_info(env_, &info) == MDB_SUCCESS) {
+    figures.map_bytes = info.me_mapsize;
+    figures.readers_max = info.me_maxreaders;
+  }
+  if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
+    figures.file_bytes = static_cast<uint64_t>(file.st_size);
+  }
+  // Slots are never given back, only reused; the listing shows those in use, after its heading line.
+  mdb_reader_list(
+      env_,
+      [](const char* line, void* context) {
+        if (std::strchr("0123456789 ", line[0]) != nullptr && std::strpbrk(line, "0123456789") != nullptr) {
+          ++*static_cast<unsigned*>(context);
+        }
+        return 0;
+      },
+      &figures.readers_used);
+  return figures;
+}
+
+std::string Environment::system_text() const { return mdb_strerror(system_code_); }
+
+StoreError Transaction::begin_read(Environment& environment) noexcept {
+  int code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
+  if (code == MDB_READERS_FULL) {
+    environment.clear_stale_readers();
+    code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
+  }
+  if (code != MDB_SUCCESS) txn_ = nullptr;
+  environment_ = &environment;
+  return to_error(environment.system_code_ = code);
+}
+
+StoreError Transaction::begin_write(Environment& environment) noexcept {
+  int code = mdb_txn_begin(environment.env_, nullptr, 0, &txn_);
+  if (code != MDB_SUCCESS) txn_ = nullptr;
+  environment_ = &environment;
+  return to_error(environment.system_code_ = code);
+}
+
+void Transaction::reset() noexcept { mdb_txn_reset(txn_); }
+
+StoreError Transaction::renew() noexcept { return to_error(mdb_txn_renew(txn_)); }
+
+StoreError Transaction::commit() noexcept {
+  int code = mdb_txn_commit(txn_);
+  txn_ = nullptr;  // gone whatever the result
+  return to_error(environment_->system_code_ = code);
+}
+
+void Transaction::abort() noexcept {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+  txn_ = nullptr;
+}
+
+StoreError Transaction::get(Table table, Bytes key, Bytes* value) noexcept {
+  return get_value(txn_, environment_->tables_[index(table)], key, value);
+}
+StoreError Transaction::get(Table table, uint64_t key, Bytes* value) noexcept {
+  return get_value(txn_, environment_->tables_[index(table)], key, value);
+}
+StoreError Transaction::put(Table table, Bytes key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, 0);
+}
+StoreError Transaction::put(Table table, uint64_t key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, 0);
+}
+StoreError Transaction::insert(Table table, Bytes key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE);
+}
+StoreError Transaction::insert(Table table, uint64_t key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE);
+}
+StoreError Transaction::erase(Table table, Bytes key) noexcept {
+  return erase_key(txn_, environment_->tables_[index(table)], key);
+}
+StoreError Transaction::erase(Table table, uint64_t key) noexcept {
+  return erase_key(txn_, environment_->tables_[index(table)], key);
+}
+
+StoreError Transaction::clear(Table table) noexcept {
+  return to_error(mdb_drop(txn_, environment_->tables_[index(table)], 0));
+}
+
+StoreError Transaction::count(Table table, uint64_t* entries) noexcept {
+  MDB_stat stat;
+  int code = mdb_stat(txn_, environment_->tables_[index(table)], &stat);
+  if (code == MDB_SUCCESS) *entries = stat.ms_entries;
+  return to_error(code);
+}
+
+StoreError Cursor::open(Transaction& transaction, Table table) noexcept {
+  close();
+  int code = mdb_cursor_open(transaction.txn_, transaction.environment_->tables_[index(table)], &cursor_);
+  if (code != MDB_SUCCESS) cursor_ = nullptr;
+  return to_error(code);
+}
+
+StoreError Cursor::bind_again(Transaction& transaction) noexcept {
+  return to_error(mdb_cursor_renew(transaction.txn_, cursor_));
+}
+
+void Cursor::close() noexcept {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+  cursor_ = nullptr;
+}
+
+StoreError Cursor::move(int operation) noexcept {
+  MDB_val key = to_val(key_);
+  MDB_val value;
+  int code = mdb_cursor_get(cursor_, &key, &value, static_cast<MDB_cursor_op>(operation));
+  if (code == MDB_SUCCESS) {
+    key_ = to_bytes(key);
+    value_ = to_bytes(value);
+  }
+  return to_error(code);
+}
+
+StoreError Cursor::first() noexcept { return move(MDB_FIRST); }
+StoreError Cursor::last() noexcept { return move(MDB_LAST); }
+StoreError Cursor::next() noexcept { return move(MDB_NEXT); }
+
+StoreError Cursor::seek(Bytes least) noexcept {
+  key_ = least;
+  return move(MDB_SET_RANGE);
+}
+
+StoreError Cursor::seek(uint64_t least) noexcept {
+  return seek(Bytes(reinterpret_cast<const char*>(&least), sizeof least));
+}
+
+uint64_t Cursor::integer_key() const noexcept {
+  uint64_t key = 0;
+  if (key_.size() == sizeof key) std::memcpy(&key, key_.data(), sizeof key);
+  return key;
+}
+
+StoreError set_store_modes(const std::string& path, gid_t group) noexcept {
+  auto set = [group](const std::string& file, mode_t mode) {
+    struct stat now {};
+    if (stat(file.c_str(), &now) != 0) return errno;
+    if (now.st_gid != group && chown(file.c_str(), static_cast<uid_t>(-1), group) != 0) return errno;
+    if ((now.st_mode & 07777) != mode && chmod(file.c_str(), mode) != 0) return errno;
+    return 0;
+  };
+  int data = set(data_file(path), kDataMode);
+  int lock = set(lock_file(path), kLockMode);
+  return to_error(data != 0 ? data : lock);
+}
+
+std::string describe(StoreError error, const std::string& path, const std::string& system_text) {
+  switch (error) {
+    case StoreError::kNone:
+      return {};
+    case StoreError::kNotFound:
+    case StoreError::kExists:
+      return "the store at " + path + " does not hold what it should; check it or restore a backup";
+    case StoreError::kNoStore:
+      return "there is no store at " + path + "; make one with `tokengate init --store " + path + "`";
+    case StoreError::kPermission:
+      return "no permission for the store at " + path +
+             "; to change it be its owner, and to read it be in its group, with data.mdb readable and "
+             "lock.mdb writable for that group";
+    case StoreError::kVersion:
+      return "the store at " + path + " is of another format; use the version of Tokengate that made it";
+    case StoreError::kMapFull:
+    case StoreError::kMapResized:
+      return "the memory map of the store at " + path + " could not grow; raise the limit on address space";
+    case StoreError::kReadersFull:
+      return "all reader slots of the store at " + path + " are in use; stop some of its readers";
+    case StoreError::kDiskFull:
+      return "no space is left on the disk of the store at " + path + "; nothing was changed";
+    case StoreError::kDamaged:
+      return "the store at " + path + " is damaged; restore it from a backup";
+    case StoreError::kSystem:
+      break;
+  }
+  return "cannot use the store at " + path + ": " + system_text;
+}
+
+}  // namespace tokengate

@@ -1,0 +1,192 @@
+/// One LMDB environment: the only part of the core that knows LMDB.
+///
+/// Everything here is noexcept and answers with a StoreError. Byte views handed out point into the memory
+/// map and hold until the transaction they were read in is reset, committed or aborted.
+#ifndef TOKENGATE_STORE_H_
+#define TOKENGATE_STORE_H_
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+struct MDB_env;
+struct MDB_txn;
+struct MDB_cursor;
+
+namespace tokengate {
+
+using Bytes = std::string_view;
+
+enum class StoreError : uint8_t {
+  kNone,
+  kNotFound,     ///< no such key
+  kExists,       ///< insert of a key that is there
+  kNoStore,      ///< no folder, no data file, or no store in it
+  kPermission,   ///< the files' modes do not let this user in
+  kVersion,      ///< of another format version, or made by a foreign program
+  kMapFull,      ///< the map must grow: close the transaction, grow(), try again
+  kMapResized,   ///< another process grew it: close all transactions, adopt_size(), try again
+  kReadersFull,  ///< no reader slot is free
+  kDiskFull,
+  kDamaged,      ///< LMDB or a record's check value says so
+  kSystem,       ///< anything else; see system_code
+};
+
+/// The named databases.
+enum class Table : uint8_t {
+  kMeta,          ///< name -> bytes: format version, store id, next ids
+  kAccounts,      ///< account id -> AccountRecord
+  kAccountNames,  ///< username -> account id
+  kAcls,          ///< service, name -> number
+  kCatalog,       ///< catalog_key() -> CatalogRecord
+  kTokens,        ///< TokenKey -> TokenRecord
+  kTokenNames,    ///< account id, service, name -> TokenNameRecord
+  kJournal,       ///< seq -> JournalRecord
+};
+inline constexpr size_t kTableCount = 8;
+
+/// The format that this version reads and writes, in table meta under this key as 4 little-endian bytes.
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr std::string_view kFormatKey = "format";
+
+/// What every opener maps: address space, not memory and not disk. Far above any real store, so that growth,
+/// which must wait for readers, stays an exception.
+inline constexpr uint64_t kDefaultMapBytes = uint64_t{64} << 30;
+
+/// Reader slots of the lock file: more than the worker threads of a large host. Fixed by whoever opens first,
+/// so it is the same for every opener.
+inline constexpr unsigned kReaderSlots = 4096;
+
+/// An opened environment. Not to be used across fork(); at most one per path and process.
+class Environment {
+ public:
+  enum class Mode { kRead, kWrite, kCreate };
+
+  Environment() noexcept = default;
+  ~Environment() { close(); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  /// Opens the store in the folder `path`. kCreate makes the files and the empty tables in a folder that
+  /// exists; the others refuse a folder without a store. Makes system calls.
+  StoreError open(const std::string& path, Mode mode, uint64_t map_bytes = kDefaultMapBytes) noexcept;
+  /// No transaction may be open.
+  void close() noexcept;
+  bool is_open() const noexcept { return env_ != nullptr; }
+
+  /// Whether the data file at the path is still the one that was opened, and not cut short.
+  bool is_current() const noexcept;
+
+  /// After kMapResized, with no transaction active in this process.
+  StoreError adopt_size() noexcept;
+  /// After kMapFull, likewise: doubles the map.
+  StoreError grow() noexcept;
+  /// Frees the reader slots of processes that are gone.
+  void clear_stale_readers() noexcept;
+
+  struct Figures {
+    uint64_t file_bytes = 0, map_bytes = 0;
+    unsigned readers_used = 0, readers_max = 0;
+  };
+  Figures figures() noexcept;
+
+  /// The system's or LMDB's code behind the last kSystem, as text.
+  std::string system_text() const;
+
+ private:
+  friend class Transaction;
+  friend class Cursor;
+  StoreError open_tables(bool create) noexcept;
+  StoreError check_format() noexcept;
+
+  MDB_env* env_ = nullptr;
+  std::array<unsigned, kTableCount> tables_{};
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  off_t least_bytes_ = 0;
+  int system_code_ = 0;
+};
+
+/// A transaction; aborted at the end of its scope unless committed. A read transaction can be kept: reset()
+/// between uses lets go of its snapshot but not of its reader slot, and renew() takes the newest snapshot
+/// without a lock and without a system call.
+class Transaction {
+ public:
+  Transaction() noexcept = default;
+  ~Transaction() { abort(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  StoreError begin_read(Environment& environment) noexcept;
+  /// Waits for another writer.
+  StoreError begin_write(Environment& environment) noexcept;
+  bool is_begun() const noexcept { return txn_ != nullptr; }
+  void reset() noexcept;
+  StoreError renew() noexcept;
+  StoreError commit() noexcept;
+  void abort() noexcept;
+
+  StoreError get(Table table, Bytes key, Bytes* value) noexcept;
+  StoreError get(Table table, uint64_t key, Bytes* value) noexcept;
+  StoreError put(Table table, Bytes key, Bytes value) noexcept;
+  StoreError put(Table table, uint64_t key, Bytes value) noexcept;
+  /// kExists if the key is there.
+  StoreError insert(Table table, Bytes key, Bytes value) noexcept;
+  StoreError insert(Table table, uint64_t key, Bytes value) noexcept;
+  /// kNotFound if it is not.
+  StoreError erase(Table table, Bytes key) noexcept;
+  StoreError erase(Table table, uint64_t key) noexcept;
+  StoreError clear(Table table) noexcept;
+  StoreError count(Table table, uint64_t* entries) noexcept;
+
+ private:
+  friend class Cursor;
+  MDB_txn* txn_ = nullptr;
+  Environment* environment_ = nullptr;
+};
+
+/// A walk over a table in key order. Must be gone, or closed, before its transaction ends; one on a kept read
+/// transaction can be kept too, and bound again after each renew().
+class Cursor {
+ public:
+  Cursor() noexcept = default;
+  ~Cursor() { close(); }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  StoreError open(Transaction& transaction, Table table) noexcept;
+  /// Allocates nothing.
+  StoreError bind_again(Transaction& transaction) noexcept;
+  void close() noexcept;
+
+  // Each moves and fills key() and value(); kNotFound past the end.
+  StoreError first() noexcept;
+  StoreError last() noexcept;
+  StoreError next() noexcept;
+  StoreError seek(Bytes least) noexcept;  ///< the first key >= least
+  StoreError seek(uint64_t least) noexcept;
+
+  Bytes key() const noexcept { return key_; }
+  Bytes value() const noexcept { return value_; }
+  uint64_t integer_key() const noexcept;
+
+ private:
+  StoreError move(int operation) noexcept;
+
+  MDB_cursor* cursor_ = nullptr;
+  Bytes key_, value_;
+};
+
+/// Makes the folder's files what the server's group needs: data readable, lock writable, nothing for others.
+StoreError set_store_modes(const std::string& path, gid_t group) noexcept;
+
+/// One sentence with cause and cure. `system_text` is used for kSystem.
+std::string describe(StoreError error, const std::string& path, const std::string& system_text);
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_STORE_H_
