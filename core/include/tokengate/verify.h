@@ -215,9 +215,10 @@ class Verifier {
   /// One sentence on why the store is not open, naming cause and cure; empty when it is open.
   std::string problem() const;
 
+  class Impl;  // the core's own
+
  private:
   friend class Reader;
-  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,118 @@
+// Loading and showing the catalog, and what is known of ACLs.
+#include <algorithm>
+
+#include "admin_impl.h"
+#include "catalog.h"
+#include "catalog_table.h"
+
+namespace tokengate {
+namespace {
+
+struct EscapeRoute {
+  Service service;
+  std::string_view acl;
+  std::string_view why;
+};
+
+// From the published descriptions of the panel's privileges.
+constexpr EscapeRoute kEscapeRoutes[] = {
+    {Service::kWhm, "all", "it is every privilege there is"},
+    {Service::kWhm, "manage-api-tokens", "it can make tokens with other rights"},
+    {Service::kWhm, "create-user-session", "it hands out logged-in sessions, which no token limits"},
+    {Service::kWhm, "passwd", "it can set an account's password and log in with it"},
+    {Service::kWhm, "edit-account", "it can give an account shell access"},
+    {Service::kWhm, "clustering", "it gets round restrictions on DNS zones"},
+    {Service::kCpanel, "all", "it is every ACL there is"},
+    {Service::kCpanel, "manage-api-tokens", "it can make tokens with other rights"},
+    {Service::kCpanel, "sessions", "it hands out logged-in sessions, which no token limits"},
+    {Service::kCpanel, "cron", "it can run any command as the account"},
+    {Service::kCpanel, "ssh", "it can let somebody log in by SSH"},
+    {Service::kCpanel, "team", "it can make users with rights and passwords of their own"},
+};
+
+Api api_of(std::string_view name) {
+  for (Api api : {Api::kUapi, Api::kApi2, Api::kWhm1}) {
+    if (name == api_name(api)) return api;
+  }
+  return Api::kHttp;
+}
+
+Service acl_service(Api api) { return api == Api::kWhm1 ? Service::kWhm : Service::kCpanel; }
+
+}  // namespace
+
+std::string_view acl_escape_route(Service service, std::string_view acl) noexcept {
+  for (const EscapeRoute& route : kEscapeRoutes) {
+    if (route.service == service && route.acl == acl) return route.why;
+  }
+  return {};
+}
+
+Result<CatalogSummary> Admin::load_catalog(const Change& change, std::string_view tsv) {
+  Result<CatalogSummary> result;
+  Result<std::vector<CatalogRow>> parsed = parse_catalog(tsv);
+  if (!parsed.ok()) {
+    result.status = parsed.status;
+    return result;
+  }
+  result.status = impl_->change(change, [&](Tables& tables) {
+    CatalogSummary summary;
+    require(tables.transaction().clear(Table::kCatalog));
+    for (const CatalogRow& row : parsed.value) {
+      Api api = api_of(row.api);
+      std::string acls;
+      for (const std::string& name : row.acls) {
+        bool added = false;
+        append_catalog_acl(&acls, {tables.define_acl(acl_service(api), name, &added), name});
+        if (added) ++summary.new_acls;
+        ++summary.rows;
+      }
+      if (row.acls.empty()) ++summary.rows;
+      CatalogRecord record;
+      record.wrapper = row.wrapper;
+      record.unlisted = row.unlisted;
+      record.read = row.read;
+      record.acls = acls;
+      require(tables.transaction().insert(Table::kCatalog, catalog_key(api, row.module, row.function),
+                                          encode(record)));
+      ++summary.functions;
+    }
+    tables.journal(change, "catalog.load", std::to_string(summary.functions) + " functions",
+                   std::to_string(summary.new_acls) + " new ACLs");
+    result.value = summary;
+  });
+  return result;
+}
+
+Result<std::vector<CatalogRow>> Admin::list_catalog() const {
+  Result<std::vector<CatalogRow>> result;
+  result.status = impl_->look([&](Tables& tables) {
+    result.value.clear();
+    Cursor cursor;
+    require(cursor.open(tables.transaction(), Table::kCatalog));
+    StoreError error = cursor.first();
+    for (; error == StoreError::kNone; error = cursor.next()) {
+      Api api{};
+      std::string_view module;
+      std::string_view function;
+      CatalogRecord record;
+      if (!parse_catalog_key(cursor.key(), &api, &module, &function) || !decode(cursor.value(), &record)) {
+        throw StoreFailure{StoreError::kDamaged};
+      }
+      CatalogRow row;
+      row.api = api_name(api);
+      row.module = api == Api::kWhm1 ? "-" : module;
+      row.function = function;
+      row.wrapper = record.wrapper;
+      row.unlisted = record.unlisted;
+      row.read = record.read;
+      CatalogAcl acl;
+      while (next_catalog_acl(&record.acls, &acl)) row.acls.emplace_back(acl.name);
+      result.value.push_back(std::move(row));
+    }
+    if (error != StoreError::kNotFound) throw StoreFailure{error};
+  });
+  return result;
+}
+
+}  // namespace tokengate

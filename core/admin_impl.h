@@ -1,0 +1,184 @@
+/// What the parts of the write path share. Inside, a failure is thrown; change() and look() at the edge turn it
+/// into a Status.
+#ifndef TOKENGATE_ADMIN_IMPL_H_
+#define TOKENGATE_ADMIN_IMPL_H_
+
+#include <exception>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "acl_set.h"
+#include "record.h"
+#include "store.h"
+#include "tokengate/admin.h"
+
+namespace tokengate {
+
+/// Thrown within the write path.
+struct Failure {
+  Status status;
+};
+struct StoreFailure {
+  StoreError error;
+};
+
+[[noreturn]] void refuse(std::string message);   ///< Code::kRefused
+[[noreturn]] void invalid(std::string message);  ///< Code::kInvalid
+
+/// Throws unless kNone.
+void require(StoreError error);
+
+/// "quoted" for messages, with bytes that do not print made visible.
+std::string quote(std::string_view text);
+
+/// An account as it is being worked on; owns its texts.
+struct WorkingAccount {
+  uint32_t id = 0;
+  std::string username;
+  bool active = true;
+  bool tokens_enabled = true;
+  uint32_t owner_id = 0;
+  int64_t created_unix_s = 0;
+  AclSet acls[2];
+};
+
+/// A token as it is being worked on: the name record and the record of each of its secrets.
+struct WorkingToken {
+  std::string name;
+  Service service = Service::kCpanel;
+  uint32_t account_id = 0;
+  uint64_t id = 0;
+  int64_t created_unix_s = 0;
+  uint64_t parent_token_id = 0;
+  std::string note;
+  bool full_access = false;
+  bool read_only = false;
+  AclSet acls;
+  std::string ranges;  ///< kAddressRangeBytes each
+  int64_t not_before_unix_s = 0;
+  int64_t expires_unix_s = kEndOfTime;
+  Digest digest{};
+  bool has_former = false;
+  Digest former_digest{};
+  int64_t former_retires_unix_s = 0;
+};
+
+/// The tables in terms of accounts, tokens and ACL names, within one transaction. Throws.
+class Tables {
+ public:
+  explicit Tables(Transaction& transaction) : transaction_(transaction) {}
+  Transaction& transaction() { return transaction_; }
+
+  // ACL registry
+  using AclNames = std::map<uint8_t, std::string>;
+  AclNames acl_names(Service service);
+  /// Refuses a name that is not registered.
+  uint8_t acl_number(Service service, const std::string& name);
+  /// Registers it if need be. `*added` is set if so.
+  uint8_t define_acl(Service service, const std::string& name, bool* added);
+  AclSet acl_set(Service service, const std::vector<std::string>& names);
+  static std::vector<std::string> acl_texts(const AclSet& set, const AclNames& names);
+
+  // Accounts
+  WorkingAccount account(const std::string& username);
+  WorkingAccount account(uint32_t id);
+  bool account_exists(const std::string& username);
+  uint32_t add_account(const WorkingAccount& account);  ///< gives it its id
+  void put_account(const WorkingAccount& account);
+  /// Brings what the account's token records repeat of it up to date.
+  void refresh_tokens_of(const WorkingAccount& account);
+
+  // Tokens
+  std::vector<WorkingToken> tokens_of(uint32_t account_id, std::optional<Service> service);
+  WorkingToken token(const WorkingAccount& account, Service service, const std::string& name);
+  bool token_exists(const WorkingAccount& account, Service service, const std::string& name);
+  uint64_t take_token_id();
+  /// Writes the name record and the record of each secret.
+  void put_token(const WorkingAccount& account, const WorkingToken& token);
+  /// Refuses a digest that is in use.
+  void require_unused(const Digest& digest);
+  void erase_token(const WorkingToken& token);
+  void erase_former_secret(WorkingToken* token);
+
+  void journal(const Change& change, std::string_view action, std::string_view object,
+               std::string_view detail = {});
+
+ private:
+  uint64_t take_number(std::string_view counter);
+  WorkingToken working_token(uint32_t account_id, Service service, std::string_view name, Bytes value);
+  TokenRecord token_record(TokenKey key);
+
+  Transaction& transaction_;
+};
+
+class Admin::Impl {
+ public:
+  Impl(std::string path, RandomSource random) : path_(std::move(path)), random_(std::move(random)) {}
+
+  /// Runs `work(Tables&)` in one write transaction, again in a larger map if that was full. Nothing of it
+  /// remains unless the result is kOk.
+  template <class Work>
+  Status change(const Change& change, Work&& work);
+  /// Runs `work(Tables&)` on one snapshot.
+  template <class Work>
+  Status look(Work&& work);
+
+  Status status_of(StoreError error) const;
+  Status check_change(const Change& change) const;
+
+  const std::string path_;
+  const RandomSource random_;
+  Environment environment_;
+  bool writable_ = false;
+};
+
+template <class Work>
+Status Admin::Impl::change(const Change& change, Work&& work) {
+  if (Status status = check_change(change); !status.ok()) return status;
+  for (;;) {
+    try {
+      Transaction transaction;
+      require(transaction.begin_write(environment_));
+      Tables tables(transaction);
+      work(tables);
+      require(transaction.commit());
+      return {};
+    } catch (const Failure& failure) {
+      return failure.status;
+    } catch (const StoreFailure& failure) {
+      StoreError error = failure.error;
+      if (error == StoreError::kMapFull) error = environment_.grow();
+      if (error == StoreError::kMapResized) error = environment_.adopt_size();
+      if (error != StoreError::kNone) return status_of(error);
+    } catch (const std::exception& problem) {
+      return {Code::kStore, std::string("out of memory or worse: ") + problem.what()};
+    }
+  }
+}
+
+template <class Work>
+Status Admin::Impl::look(Work&& work) {
+  for (;;) {
+    try {
+      Transaction transaction;
+      require(transaction.begin_read(environment_));
+      Tables tables(transaction);
+      work(tables);
+      return {};
+    } catch (const Failure& failure) {
+      return failure.status;
+    } catch (const StoreFailure& failure) {
+      StoreError error = failure.error;
+      if (error == StoreError::kMapResized) error = environment_.adopt_size();
+      if (error != StoreError::kNone) return status_of(error);
+    } catch (const std::exception& problem) {
+      return {Code::kStore, std::string("out of memory or worse: ") + problem.what()};
+    }
+  }
+}
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_ADMIN_IMPL_H_

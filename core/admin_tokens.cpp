@@ -1,0 +1,367 @@
+// Tokens: create, show, change, rotate, revoke.
+#include <algorithm>
+
+#include "address.h"
+#include "admin_impl.h"
+#include "hash.h"
+#include "names.h"
+#include "policy.h"
+#include "token.h"
+
+namespace tokengate {
+namespace {
+
+std::string object_name(const std::string& username, Service service, const std::string& name) {
+  return username + '/' + std::string(service_name(service)) + '/' + name;
+}
+
+void require_token_name(const std::string& name) {
+  if (!is_token_name(name)) {
+    invalid(quote(name) + " cannot be a token name: 1 to " + std::to_string(kMaxTokenNameBytes) +
+            " of A-Za-z0-9_-");
+  }
+}
+
+void refuse_taken_name(Tables& tables, const WorkingAccount& account, Service service,
+                       const std::string& name) {
+  if (tables.token_exists(account, service, name)) {
+    refuse("the account " + quote(account.username) + " already has a token " + quote(name) +
+           " for the service " + std::string(service_name(service)) + "; choose another name");
+  }
+}
+
+void set_addresses(const std::vector<std::string>& addresses, WorkingToken* token) {
+  if (addresses.size() > kMaxAddressRanges) {
+    invalid("a token can have " + std::to_string(kMaxAddressRanges) +
+            " address ranges at most; use fewer, wider ones");
+  }
+  token->ranges.clear();
+  for (const std::string& text : addresses) {
+    uint8_t range[kAddressRangeBytes];
+    if (!parse_address_range(text, range)) {
+      invalid(quote(text) +
+              " is not an address or range: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32, with no bits set "
+              "beyond the prefix");
+    }
+    token->ranges.append(reinterpret_cast<const char*>(range), sizeof range);
+  }
+}
+
+/// The ACLs that a token of `account` is to hold: registered, and possessed now.
+void set_acls(Tables& tables, const WorkingAccount& account, const std::vector<std::string>& acls,
+              WorkingToken* token) {
+  token->acls = AclSet();
+  std::string possessed = account.acls[static_cast<size_t>(token->service)].to_bytes();
+  for (const std::string& acl : acls) {
+    uint8_t number = tables.acl_number(token->service, acl);
+    if (!account_possesses(possessed, number)) {
+      refuse("the account " + quote(account.username) + " does not possess the ACL " + quote(acl) +
+             "; grant it first, or leave it out");
+    }
+    token->acls.add(number);
+  }
+}
+
+/// UTF-8 (RFC 3629) without control characters.
+bool is_note(std::string_view text) {
+  if (text.size() > kMaxNoteBytes) return false;
+  for (size_t i = 0; i < text.size();) {
+    auto lead = static_cast<uint8_t>(text[i]);
+    size_t length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    uint32_t code = lead & (length == 1 ? 0x7F : 0xFF >> (length + 1));
+    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4 || i + length > text.size()) return false;
+    for (size_t j = 1; j < length; ++j) {
+      auto byte = static_cast<uint8_t>(text[i + j]);
+      if ((byte & 0xC0) != 0x80) return false;
+      code = code << 6 | (byte & 0x3F);
+    }
+    static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029;
+    if (code < kLeast[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000) || control) return false;
+    i += length;
+  }
+  return true;
+}
+
+void set_note(const std::string& note, WorkingToken* token) {
+  if (!is_note(note)) {
+    invalid("a note is at most " + std::to_string(kMaxNoteBytes) + " bytes of UTF-8 without control characters");
+  }
+  token->note = note;
+}
+
+void require_lifetime(const WorkingToken& token) {
+  if (token.not_before_unix_s < 0 || token.expires_unix_s < 0) invalid("a time cannot lie before 1970");
+  if (token.not_before_unix_s >= token.expires_unix_s) {
+    invalid("the token would end before it begins; give a later end, or an earlier begin");
+  }
+}
+
+/// Gives the token a new secret. Returns its text.
+std::string issue_secret(Tables& tables, const RandomSource& random, WorkingToken* token) {
+  std::string secret = make_token_text(random);
+  if (secret.empty() || !Sha256().digest(secret, &token->digest)) {
+    throw Failure{{Code::kStore, "no random bytes or no SHA-256 to be had from OpenSSL; nothing was changed"}};
+  }
+  tables.require_unused(token->digest);
+  return secret;
+}
+
+Token token_of(const std::string& username, const WorkingToken& working, const Tables::AclNames& names) {
+  Token token;
+  token.id = working.id;
+  token.account = username;
+  token.service = working.service;
+  token.name = working.name;
+  token.full_access = working.full_access;
+  token.read_only = working.read_only;
+  token.acls = Tables::acl_texts(working.acls, names);
+  for (size_t at = 0; at < working.ranges.size(); at += kAddressRangeBytes) {
+    token.addresses.push_back(
+        format_address_range(reinterpret_cast<const uint8_t*>(working.ranges.data()) + at));
+  }
+  token.created_unix_s = working.created_unix_s;
+  token.not_before_unix_s = working.not_before_unix_s;
+  token.expires_unix_s = working.expires_unix_s;
+  token.note = working.note;
+  if (working.has_former) token.former_secret_until_unix_s = working.former_retires_unix_s;
+  return token;
+}
+
+/// What a token may do, for the journal.
+std::string rights(const Token& token) {
+  std::string text = token.full_access ? "full access" : "acls";
+  for (const std::string& acl : token.acls) text += ' ' + acl;
+  if (token.read_only) text += "; read-only";
+  if (token.not_before_unix_s != 0) text += "; from " + std::to_string(token.not_before_unix_s);
+  text += "; expires ";
+  text += token.expires_unix_s == kNeverExpires ? "never" : std::to_string(token.expires_unix_s);
+  if (!token.addresses.empty()) text += "; addresses";
+  for (const std::string& address : token.addresses) text += ' ' + address;
+  return text;
+}
+
+void apply(Tables& tables, const WorkingAccount& account, const TokenUpdate& update, WorkingToken* token) {
+  if (update.acls && update.full_access.value_or(false)) {
+    invalid("a token has either full access or ACLs; give one of them");
+  }
+  if (update.full_access) token->full_access = *update.full_access;
+  if (update.acls) {
+    set_acls(tables, account, *update.acls, token);
+    token->full_access = false;
+  }
+  if (token->full_access) token->acls = AclSet();
+  if (!token->full_access && token->acls.empty()) {
+    invalid("a token without full access needs at least one ACL; to end it, revoke it");
+  }
+  if (update.read_only) token->read_only = *update.read_only;
+  if (update.addresses) set_addresses(*update.addresses, token);
+  if (update.not_before_unix_s) token->not_before_unix_s = *update.not_before_unix_s;
+  if (update.expires_unix_s) token->expires_unix_s = *update.expires_unix_s;
+  if (update.note) set_note(*update.note, token);
+  require_lifetime(*token);
+}
+
+}  // namespace
+
+Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& token) {
+  Result<IssuedToken> result;
+  result.status = impl_->change(change, [&](Tables& tables) {
+    require_token_name(token.name);
+    if (token.full_access != token.acls.empty()) {
+      invalid("a token has either full access or at least one ACL; give one of them");
+    }
+    WorkingAccount account = tables.account(token.account);
+    if (!account.active) refuse("the account " + quote(token.account) + " is suspended; unsuspend it first");
+    if (!account.tokens_enabled) {
+      refuse("tokens are switched off for the account " + quote(token.account) + "; switch them on first");
+    }
+    refuse_taken_name(tables, account, token.service, token.name);
+    WorkingToken working;
+    working.name = token.name;
+    working.service = token.service;
+    working.account_id = account.id;
+    working.created_unix_s = change.now_unix_s;
+    working.full_access = token.full_access;
+    working.read_only = token.read_only;
+    set_acls(tables, account, token.acls, &working);
+    set_addresses(token.addresses, &working);
+    working.not_before_unix_s = token.not_before_unix_s;
+    working.expires_unix_s = token.expires_unix_s;
+    set_note(token.note, &working);
+    require_lifetime(working);
+    if (working.expires_unix_s <= change.now_unix_s) invalid("the end of the token lies in the past; give a later one");
+    working.id = tables.take_token_id();
+    result.value.secret = issue_secret(tables, impl_->random_, &working);
+    tables.put_token(account, working);
+    result.value.token = token_of(account.username, working, tables.acl_names(working.service));
+    tables.journal(change, "token.create", object_name(token.account, token.service, token.name),
+                   rights(result.value.token));
+  });
+  if (!result.ok()) result.value = {};
+  return result;
+}
+
+Result<std::vector<Token>> Admin::list_tokens(const std::string& username,
+                                              std::optional<Service> service) const {
+  Result<std::vector<Token>> result;
+  result.status = impl_->look([&](Tables& tables) {
+    result.value.clear();
+    const Tables::AclNames names[2] = {tables.acl_names(Service::kCpanel), tables.acl_names(Service::kWhm)};
+    auto add = [&](const WorkingAccount& account) {
+      for (const WorkingToken& token : tables.tokens_of(account.id, service)) {
+        result.value.push_back(token_of(account.username, token, names[static_cast<size_t>(token.service)]));
+      }
+    };
+    if (!username.empty()) return add(tables.account(username));
+    Cursor cursor;
+    require(cursor.open(tables.transaction(), Table::kAccountNames));
+    StoreError error = cursor.first();
+    for (; error == StoreError::kNone; error = cursor.next()) add(tables.account(std::string(cursor.key())));
+    if (error != StoreError::kNotFound) throw StoreFailure{error};
+  });
+  return result;
+}
+
+Result<Token> Admin::find_token(const std::string& username, Service service,
+                                const std::string& name) const {
+  Result<Token> result;
+  result.status = impl_->look([&](Tables& tables) {
+    WorkingAccount account = tables.account(username);
+    result.value = token_of(username, tables.token(account, service, name), tables.acl_names(service));
+  });
+  return result;
+}
+
+Status Admin::rename_token(const Change& change, const std::string& username, Service service,
+                           const std::string& name, const std::string& new_name) {
+  return impl_->change(change, [&](Tables& tables) {
+    require_token_name(new_name);
+    WorkingAccount account = tables.account(username);
+    WorkingToken token = tables.token(account, service, name);
+    refuse_taken_name(tables, account, service, new_name);
+    tables.erase_token(token);
+    token.name = new_name;
+    tables.put_token(account, token);
+    tables.journal(change, "token.rename", object_name(username, service, name), "to " + new_name);
+  });
+}
+
+Result<Token> Admin::update_token(const Change& change, const std::string& username, Service service,
+                                  const std::string& name, const TokenUpdate& update) {
+  Result<Token> result;
+  result.status = impl_->change(change, [&](Tables& tables) {
+    WorkingAccount account = tables.account(username);
+    WorkingToken token = tables.token(account, service, name);
+    apply(tables, account, update, &token);
+    tables.put_token(account, token);
+    result.value = token_of(username, token, tables.acl_names(service));
+    tables.journal(change, "token.update", object_name(username, service, name), rights(result.value));
+  });
+  return result;
+}
+
+Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string& username, Service service,
+                                        const std::string& name, int64_t overlap_s) {
+  Result<IssuedToken> result;
+  result.status = impl_->change(change, [&](Tables& tables) {
+    if (overlap_s < 0 || overlap_s > kNeverExpires - std::max<int64_t>(change.now_unix_s, 0)) {
+      invalid("the overlap must be 0 or more seconds, within the range of time");
+    }
+    WorkingAccount account = tables.account(username);
+    if (!account.active) refuse("the account " + quote(username) + " is suspended; unsuspend it first");
+    WorkingToken token = tables.token(account, service, name);
+    bool former_runs = token.has_former && change.now_unix_s < token.former_retires_unix_s;
+    if (former_runs && overlap_s > 0) {
+      refuse("the former secret of this token is still accepted until " +
+             std::to_string(token.former_retires_unix_s) + "; wait, or rotate with an overlap of 0 to end it now");
+    }
+    tables.erase_former_secret(&token);
+    if (overlap_s > 0) {
+      token.has_former = true;
+      token.former_digest = token.digest;
+      token.former_retires_unix_s = change.now_unix_s + overlap_s;
+    } else {
+      require(tables.transaction().erase(Table::kTokens, token_key(token.digest)));
+    }
+    result.value.secret = issue_secret(tables, impl_->random_, &token);
+    tables.put_token(account, token);
+    result.value.token = token_of(username, token, tables.acl_names(service));
+    tables.journal(change, "token.rotate", object_name(username, service, name),
+                   "overlap " + std::to_string(overlap_s) + " s");
+  });
+  if (!result.ok()) result.value = {};
+  return result;
+}
+
+Status Admin::revoke_token(const Change& change, const std::string& username, Service service,
+                           const std::string& name) {
+  return impl_->change(change, [&](Tables& tables) {
+    WorkingAccount account = tables.account(username);
+    tables.erase_token(tables.token(account, service, name));
+    tables.journal(change, "token.revoke", object_name(username, service, name));
+  });
+}
+
+Result<uint64_t> Admin::revoke_all_tokens(const Change& change, const std::string& username,
+                                          std::optional<Service> service) {
+  Result<uint64_t> result;
+  result.status = impl_->change(change, [&](Tables& tables) {
+    std::vector<WorkingToken> tokens = tables.tokens_of(tables.account(username).id, service);
+    for (const WorkingToken& token : tokens) tables.erase_token(token);
+    result.value = tokens.size();
+    tables.journal(change, "token.revoke-all", username,
+                   (service ? std::string(service_name(*service)) + ", " : std::string()) +
+                       std::to_string(tokens.size()) + " tokens");
+  });
+  return result;
+}
+
+Result<uint64_t> Admin::purge_expired_tokens(const Change& change, const std::string& username,
+                                             int64_t before_unix_s) {
+  Result<uint64_t> result;
+  result.status = impl_->change(change, [&](Tables& tables) {
+    result.value = 0;
+    std::vector<WorkingAccount> accounts;
+    if (!username.empty()) {
+      accounts.push_back(tables.account(username));
+    } else {
+      Cursor cursor;
+      require(cursor.open(tables.transaction(), Table::kAccounts));
+      StoreError error = cursor.first();
+      for (; error == StoreError::kNone; error = cursor.next()) {
+        accounts.push_back(tables.account(static_cast<uint32_t>(cursor.integer_key())));
+      }
+      if (error != StoreError::kNotFound) throw StoreFailure{error};
+    }
+    for (const WorkingAccount& account : accounts) {
+      for (WorkingToken& token : tables.tokens_of(account.id, {})) {
+        if (token.expires_unix_s <= before_unix_s) {
+          tables.erase_token(token);
+          ++result.value;
+        } else if (token.has_former && token.former_retires_unix_s <= before_unix_s) {
+          tables.erase_former_secret(&token);
+          tables.put_token(account, token);
+        }
+      }
+    }
+    tables.journal(change, "token.purge-expired", username.empty() ? "all accounts" : username,
+                   std::to_string(result.value) + " tokens, expired by " + std::to_string(before_unix_s));
+  });
+  return result;
+}
+
+Result<Credentials> Admin::credentials_of(const std::string& username, Service service,
+                                          const std::string& name) const {
+  Result<Credentials> result;
+  result.status = impl_->look([&](Tables& tables) {
+    WorkingToken token = tables.token(tables.account(username), service, name);
+    result.value.state = Credentials::kPresent;
+    result.value.scheme = service == Service::kWhm ? kSchemeWhm : kSchemeCpanel;
+    result.value.user.assign(username);
+    result.value.digest = token.digest;
+  });
+  return result;
+}
+
+}  // namespace tokengate

@@ -1,0 +1,157 @@
+// Keys of the catalog table, and the look-up of a call.
+#include "catalog_table.h"
+
+#include <cstring>
+
+namespace tokengate {
+namespace {
+
+constexpr char kTags[] = {'u', '2', 'w', 'h'};  // in the order of enum Api
+
+/// A key under construction, on the stack. Too long a key is one that no row can have.
+class KeyBuffer {
+ public:
+  explicit KeyBuffer(Api api) noexcept { push(kTags[static_cast<size_t>(api)]); }
+  KeyBuffer& push(char c) noexcept { return append({&c, 1}); }
+  KeyBuffer& append(std::string_view part) noexcept {
+    if (part.size() > sizeof bytes_ - size_) {
+      too_long_ = true;
+    } else {
+      std::memcpy(bytes_ + size_, part.data(), part.size());
+      size_ += part.size();
+    }
+    return *this;
+  }
+  size_t size() const noexcept { return size_; }
+  void cut(size_t size) noexcept {
+    size_ = size;
+    too_long_ = false;
+  }
+  bool too_long() const noexcept { return too_long_; }
+  std::string_view view() const noexcept { return {bytes_, size_}; }
+
+ private:
+  char bytes_[kMaxCatalogKeyBytes];
+  size_t size_ = 0;
+  bool too_long_ = false;
+};
+
+StoreError read_row(Transaction& transaction, const KeyBuffer& key, CatalogRecord* row) noexcept {
+  if (key.too_long()) return StoreError::kNotFound;
+  Bytes value;
+  StoreError error = transaction.get(Table::kCatalog, key.view(), &value);
+  if (error != StoreError::kNone) return error;
+  return decode(value, row) ? StoreError::kNone : StoreError::kDamaged;
+}
+
+StoreError find_function(Transaction& transaction, const RoutedCall& call, CatalogRecord* row) noexcept {
+  KeyBuffer key(call.api);
+  if (call.api == Api::kWhm1) return read_row(transaction, key.append(call.function), row);
+  key.append(call.module).push('\0');
+  size_t module_size = key.size();
+  StoreError error = read_row(transaction, key.append(call.function), row);
+  if (error != StoreError::kNotFound) return error;
+  key.cut(module_size);
+  return read_row(transaction, key.push('*'), row);
+}
+
+/// Walks the patterns as a tree of segments, most specific first. Branches that no pattern begins with are
+/// cut off, so the work is bounded by the number of patterns, whatever the request.
+class PatternSearch {
+ public:
+  PatternSearch(Transaction& transaction, Cursor& cursor, std::string_view method,
+                CatalogRecord* row) noexcept
+      : transaction_(transaction), cursor_(cursor), method_(method), row_(row) {}
+
+  StoreError find(std::string_view rest) noexcept {
+    if (rest.empty()) return find_method();
+    rest.remove_prefix(1);
+    std::string_view segment = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(segment.size());
+    size_t size = key_.size();
+    key_.push('/');
+
+    // A segment that looks like a wildcard is only ever matched by one.
+    if (segment != "*" && segment != "**") {
+      StoreError error = descend(segment, rest);
+      if (error != StoreError::kNotFound) return error;
+    }
+    if (!segment.empty()) {
+      StoreError error = descend("*", rest);
+      if (error != StoreError::kNotFound) return error;
+    }
+    key_.append("**");
+    StoreError error = find_method();
+    key_.cut(size);
+    return error;
+  }
+
+ private:
+  StoreError descend(std::string_view segment, std::string_view rest) noexcept {
+    size_t size = key_.size();
+    key_.append(segment);
+    StoreError error = StoreError::kNotFound;
+    if (!key_.too_long()) {
+      error = cursor_.seek(key_.view());
+      if (error == StoreError::kNone) {
+        error = cursor_.key().starts_with(key_.view()) ? find(rest) : StoreError::kNotFound;
+      }
+    }
+    key_.cut(size);
+    return error;
+  }
+
+  StoreError find_method() noexcept {
+    size_t size = key_.size();
+    StoreError error = find_method(size, method_);
+    if (error == StoreError::kNotFound && method_ == "HEAD") error = find_method(size, "GET");
+    if (error == StoreError::kNotFound) error = find_method(size, "*");
+    return error;
+  }
+
+  StoreError find_method(size_t size, std::string_view method) noexcept {
+    StoreError error = read_row(transaction_, key_.push('\0').append(method), row_);
+    key_.cut(size);
+    return error;
+  }
+
+  Transaction& transaction_;
+  Cursor& cursor_;
+  std::string_view method_;
+  CatalogRecord* row_;
+  KeyBuffer key_{Api::kHttp};
+};
+
+}  // namespace
+
+std::string catalog_key(Api api, std::string_view module, std::string_view function) {
+  std::string key(1, kTags[static_cast<size_t>(api)]);
+  if (api == Api::kWhm1) return key.append(function);
+  if (api == Api::kHttp) return key.append(function).append(1, '\0').append(module);
+  return key.append(module).append(1, '\0').append(function);
+}
+
+bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
+                       std::string_view* function) noexcept {
+  const void* tag = key.empty() ? nullptr : std::memchr(kTags, key[0], sizeof kTags);
+  if (tag == nullptr) return false;
+  *api = static_cast<Api>(static_cast<const char*>(tag) - kTags);
+  key.remove_prefix(1);
+  *module = {};
+  *function = key;
+  if (*api == Api::kWhm1) return true;
+  size_t zero = key.find('\0');
+  if (zero == std::string_view::npos) return false;
+  *module = key.substr(0, zero);
+  *function = key.substr(zero + 1);
+  if (*api == Api::kHttp) std::swap(*module, *function);
+  return true;
+}
+
+StoreError find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
+                            CatalogRecord* row) noexcept {
+  if (call.api != Api::kHttp) return find_function(transaction, call, row);
+  return PatternSearch(transaction, cursor, call.module, row).find(call.function);
+}
+
+}  // namespace tokengate

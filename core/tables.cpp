@@ -1,0 +1,345 @@
+// The store's tables in terms of accounts, tokens and ACL names.
+#include <algorithm>
+#include <cstring>
+
+#include "admin_impl.h"
+#include "journal.h"
+#include "names.h"
+
+namespace tokengate {
+namespace {
+
+std::string acl_key(Service service, std::string_view name) {
+  return std::string(1, static_cast<char>(service)).append(name);
+}
+
+Bytes bytes_of(const uint64_t& number) { return {reinterpret_cast<const char*>(&number), sizeof number}; }
+
+uint64_t number_of(Bytes bytes) {
+  uint64_t number = 0;
+  if (bytes.size() != sizeof number) throw StoreFailure{StoreError::kDamaged};
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
+}
+
+template <class Record>
+Record decoded(Bytes bytes) {
+  Record record;
+  if (!decode(bytes, &record)) throw StoreFailure{StoreError::kDamaged};
+  return record;
+}
+
+}  // namespace
+
+void refuse(std::string message) { throw Failure{{Code::kRefused, std::move(message)}}; }
+
+void invalid(std::string message) { throw Failure{{Code::kInvalid, std::move(message)}}; }
+
+void require(StoreError error) {
+  if (error != StoreError::kNone) throw StoreFailure{error};
+}
+
+std::string quote(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string quoted = "\"";
+  for (char c : text.substr(0, 80)) {
+    auto byte = static_cast<uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7F || c == '"' || c == '\\') {
+      quoted.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    } else {
+      quoted.push_back(c);
+    }
+  }
+  return quoted + (text.size() > 80 ? "…\"" : "\"");
+}
+
+Tables::AclNames Tables::acl_names(Service service) {
+  AclNames names;
+  Cursor cursor;
+  require(cursor.open(transaction_, Table::kAcls));
+  std::string prefix = acl_key(service, {});
+  StoreError error = cursor.seek(prefix);
+  for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) {
+    if (cursor.value().size() != 1) throw StoreFailure{StoreError::kDamaged};
+    names.emplace(static_cast<uint8_t>(cursor.value()[0]), cursor.key().substr(1));
+  }
+  if (error != StoreError::kNone && error != StoreError::kNotFound) throw StoreFailure{error};
+  return names;
+}
+
+uint8_t Tables::acl_number(Service service, const std::string& name) {
+  Bytes value;
+  StoreError error = StoreError::kNotFound;
+  if (is_acl_name(name)) error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
+  if (error == StoreError::kNotFound) {
+    refuse("there is no ACL " + quote(name) + " in the service " + std::string(service_name(service)) +
+           "; see `tokengate acl list`, or add it with a catalog or `tokengate acl define`");
+  }
+  require(error);
+  if (value.size() != 1) throw StoreFailure{StoreError::kDamaged};
+  return static_cast<uint8_t>(value[0]);
+}
+
+uint8_t Tables::define_acl(Service service, const std::string& name, bool* added) {
+  *added = false;
+  if (!is_acl_name(name)) {
+    invalid(quote(name) + " cannot be an ACL name: 1 to " + std::to_string(kMaxAclNameBytes) +
+            " of A-Za-z0-9._-, beginning with a letter or digit");
+  }
+  Bytes value;
+  StoreError error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
+  if (error == StoreError::kNone) return acl_number(service, name);
+  if (error != StoreError::kNotFound) throw StoreFailure{error};
+  AclNames names = acl_names(service);
+  // Names are never taken away, so numbers are dense.
+  if (names.size() >= kMaxAclsPerService) {
+    refuse("the service " + std::string(service_name(service)) + " already has " +
+           std::to_string(kMaxAclsPerService) + " ACLs, the most it can have; use fewer, wider ones");
+  }
+  char number = static_cast<char>(names.size());
+  require(transaction_.insert(Table::kAcls, acl_key(service, name), Bytes(&number, 1)));
+  *added = true;
+  return static_cast<uint8_t>(number);
+}
+
+AclSet Tables::acl_set(Service service, const std::vector<std::string>& names) {
+  AclSet set;
+  for (const std::string& name : names) set.add(acl_number(service, name));
+  return set;
+}
+
+std::vector<std::string> Tables::acl_texts(const AclSet& set, const AclNames& names) {
+  std::vector<std::string> texts;
+  for (const auto& [number, name] : names) {
+    if (set.has(number)) texts.push_back(name);
+  }
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+WorkingAccount Tables::account(const std::string& username) {
+  Bytes value;
+  StoreError error = StoreError::kNotFound;
+  if (is_username(username)) error = transaction_.get(Table::kAccountNames, username, &value);
+  if (error == StoreError::kNotFound) {
+    refuse("there is no account " + quote(username) + "; see `tokengate account list`");
+  }
+  require(error);
+  return account(static_cast<uint32_t>(number_of(value)));
+}
+
+WorkingAccount Tables::account(uint32_t id) {
+  Bytes value;
+  StoreError error = transaction_.get(Table::kAccounts, uint64_t{id}, &value);
+  if (error == StoreError::kNotFound) error = StoreError::kDamaged;
+  require(error);
+  auto record = decoded<AccountRecord>(value);
+  WorkingAccount account;
+  account.id = id;
+  account.username = record.username;
+  account.active = record.active;
+  account.tokens_enabled = record.tokens_enabled;
+  account.owner_id = record.owner_id;
+  account.created_unix_s = record.created_unix_s;
+  for (size_t i = 0; i < 2; ++i) account.acls[i] = AclSet::from_bytes(record.acls[i]);
+  return account;
+}
+
+bool Tables::account_exists(const std::string& username) {
+  Bytes value;
+  StoreError error = transaction_.get(Table::kAccountNames, username, &value);
+  if (error == StoreError::kNotFound) return false;
+  require(error);
+  return true;
+}
+
+uint32_t Tables::add_account(const WorkingAccount& account) {
+  WorkingAccount added = account;
+  uint64_t id = take_number("next_account_id");
+  if (id > UINT32_MAX) refuse("this store has no account id left");
+  added.id = static_cast<uint32_t>(id);
+  require(transaction_.insert(Table::kAccountNames, added.username, bytes_of(id)));
+  put_account(added);
+  return added.id;
+}
+
+void Tables::put_account(const WorkingAccount& account) {
+  std::string acls[2] = {account.acls[0].to_bytes(), account.acls[1].to_bytes()};
+  AccountRecord record;
+  record.active = account.active;
+  record.tokens_enabled = account.tokens_enabled;
+  record.owner_id = account.owner_id;
+  record.created_unix_s = account.created_unix_s;
+  record.acls[0] = acls[0];
+  record.acls[1] = acls[1];
+  record.username = account.username;
+  require(transaction_.put(Table::kAccounts, uint64_t{account.id}, encode(record)));
+}
+
+void Tables::refresh_tokens_of(const WorkingAccount& account) {
+  for (const WorkingToken& token : tokens_of(account.id, {})) put_token(account, token);
+}
+
+std::vector<WorkingToken> Tables::tokens_of(uint32_t account_id, std::optional<Service> service) {
+  std::vector<WorkingToken> tokens;
+  std::string prefix =
+      service ? token_name_prefix(account_id, *service) : token_name_prefix(account_id);
+  Cursor cursor;
+  require(cursor.open(transaction_, Table::kTokenNames));
+  StoreError error = cursor.seek(prefix);
+  for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) {
+    uint32_t id = 0;
+    Service of{};
+    std::string_view name;
+    if (!parse_token_name_key(cursor.key(), &id, &of, &name)) throw StoreFailure{StoreError::kDamaged};
+    tokens.push_back(working_token(id, of, name, cursor.value()));
+  }
+  if (error != StoreError::kNone && error != StoreError::kNotFound) throw StoreFailure{error};
+  return tokens;
+}
+
+WorkingToken Tables::token(const WorkingAccount& account, Service service, const std::string& name) {
+  Bytes value;
+  StoreError error = StoreError::kNotFound;
+  if (is_token_name(name)) {
+    error = transaction_.get(Table::kTokenNames, token_name_key(account.id, service, name), &value);
+  }
+  if (error == StoreError::kNotFound) {
+    refuse("the account " + quote(account.username) + " has no token " + quote(name) + " for the service " +
+           std::string(service_name(service)) + "; see `tokengate token list " + account.username + "`");
+  }
+  require(error);
+  return working_token(account.id, service, name, value);
+}
+
+bool Tables::token_exists(const WorkingAccount& account, Service service, const std::string& name) {
+  Bytes value;
+  StoreError error =
+      transaction_.get(Table::kTokenNames, token_name_key(account.id, service, name), &value);
+  if (error == StoreError::kNotFound) return false;
+  require(error);
+  return true;
+}
+
+TokenRecord Tables::token_record(TokenKey key) {
+  Bytes value;
+  StoreError error = transaction_.get(Table::kTokens, key, &value);
+  if (error == StoreError::kNotFound) error = StoreError::kDamaged;
+  require(error);
+  return decoded<TokenRecord>(value);
+}
+
+WorkingToken Tables::working_token(uint32_t account_id, Service service, std::string_view name,
+                                   Bytes value) {
+  auto names = decoded<TokenNameRecord>(value);
+  TokenRecord record = token_record(names.key);
+  WorkingToken token;
+  token.name = name;
+  token.service = service;
+  token.account_id = account_id;
+  token.id = names.token_id;
+  token.created_unix_s = names.created_unix_s;
+  token.parent_token_id = names.parent_token_id;
+  token.note = names.note;
+  token.full_access = record.full_access;
+  token.read_only = record.read_only;
+  token.acls = AclSet::from_bytes(record.token_acls);
+  token.ranges = record.ranges;
+  token.not_before_unix_s = record.not_before_unix_s;
+  token.expires_unix_s = record.expires_unix_s;
+  token.digest = record.digest;
+  token.has_former = names.has_former;
+  if (names.has_former) {
+    TokenRecord former = token_record(names.former_key);
+    token.former_digest = former.digest;
+    token.former_retires_unix_s = former.retires_unix_s;
+  }
+  return token;
+}
+
+uint64_t Tables::take_token_id() { return take_number("next_token_id"); }
+
+uint64_t Tables::take_number(std::string_view counter) {
+  uint64_t next = 1;
+  Bytes value;
+  StoreError error = transaction_.get(Table::kMeta, counter, &value);
+  if (error == StoreError::kNone) {
+    next = number_of(value);
+  } else if (error != StoreError::kNotFound) {
+    throw StoreFailure{error};
+  }
+  uint64_t after = next + 1;
+  require(transaction_.put(Table::kMeta, counter, bytes_of(after)));
+  return next;
+}
+
+void Tables::put_token(const WorkingAccount& account, const WorkingToken& token) {
+  std::string token_acls = token.acls.to_bytes();
+  std::string account_acls = account.acls[static_cast<size_t>(token.service)].to_bytes();
+  TokenRecord record;
+  record.token_id = token.id;
+  record.account_id = account.id;
+  record.service = token.service;
+  record.full_access = token.full_access;
+  record.read_only = token.read_only;
+  record.account_active = account.active;
+  record.tokens_enabled = account.tokens_enabled;
+  record.not_before_unix_s = token.not_before_unix_s;
+  record.expires_unix_s = token.expires_unix_s;
+  record.digest = token.digest;
+  record.token_acls = token_acls;
+  record.account_acls = account_acls;
+  record.user = account.username;
+  record.name = token.name;
+  record.ranges = token.ranges;
+  require(transaction_.put(Table::kTokens, token_key(record.digest), encode(record)));
+  if (token.has_former) {
+    record.digest = token.former_digest;
+    record.retires_unix_s = token.former_retires_unix_s;
+    require(transaction_.put(Table::kTokens, token_key(record.digest), encode(record)));
+  }
+
+  TokenNameRecord names;
+  names.token_id = token.id;
+  names.key = token_key(token.digest);
+  names.has_former = token.has_former;
+  names.former_key = token.has_former ? token_key(token.former_digest) : 0;
+  names.created_unix_s = token.created_unix_s;
+  names.parent_token_id = token.parent_token_id;
+  names.note = token.note;
+  require(transaction_.put(Table::kTokenNames, token_name_key(account.id, token.service, token.name),
+                           encode(names)));
+}
+
+void Tables::require_unused(const Digest& digest) {
+  Bytes value;
+  StoreError error = transaction_.get(Table::kTokens, token_key(digest), &value);
+  if (error == StoreError::kNotFound) return;
+  require(error);
+  refuse("another token has this secret, or one whose digest begins alike; use another secret");
+}
+
+void Tables::erase_token(const WorkingToken& token) {
+  require(transaction_.erase(Table::kTokens, token_key(token.digest)));
+  if (token.has_former) require(transaction_.erase(Table::kTokens, token_key(token.former_digest)));
+  require(transaction_.erase(Table::kTokenNames, token_name_key(token.account_id, token.service, token.name)));
+}
+
+void Tables::erase_former_secret(WorkingToken* token) {
+  if (!token->has_former) return;
+  require(transaction_.erase(Table::kTokens, token_key(token->former_digest)));
+  token->has_former = false;
+}
+
+void Tables::journal(const Change& change, std::string_view action, std::string_view object,
+                     std::string_view detail) {
+  JournalRecord record;
+  record.time_unix_s = change.now_unix_s;
+  record.actor = change.actor;
+  record.action = action;
+  record.object = object;
+  record.detail = detail;
+  require(append_journal(transaction_, record));
+}
+
+}  // namespace tokengate

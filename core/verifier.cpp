@@ -1,0 +1,128 @@
+// Opens, watches and replaces the store under running readers.
+#include "verifier.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace tokengate {
+
+ReaderSeat::ReaderSeat(Verifier::Impl& verifier) : verifier_(verifier) { verifier_.add(this); }
+
+ReaderSeat::~ReaderSeat() { verifier_.remove(this); }
+
+bool ReaderSeat::enter() noexcept {
+  // Twice: the second time after the map was adopted that another process has grown.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    in_.store(true);
+    Environment* environment = verifier_.published_.load();
+    StoreError error = environment == nullptr ? StoreError::kNoStore : take_snapshot(*environment);
+    if (error == StoreError::kNone) return true;
+    in_.store(false);
+    if (error != StoreError::kMapResized) return false;
+    verifier_.adopt_size();
+  }
+  return false;
+}
+
+StoreError ReaderSeat::take_snapshot(Environment& environment) noexcept {
+  if (!transaction_.is_begun()) {
+    StoreError error = transaction_.begin_read(environment);
+    if (error != StoreError::kNone) return error;
+    error = catalog_cursor_.open(transaction_, Table::kCatalog);
+    if (error != StoreError::kNone) transaction_.abort();
+    return error;
+  }
+  StoreError error = transaction_.renew();
+  if (error != StoreError::kNone) return error;
+  error = catalog_cursor_.bind_again(transaction_);
+  if (error != StoreError::kNone) transaction_.reset();
+  return error;
+}
+
+void ReaderSeat::leave() noexcept {
+  transaction_.reset();
+  // Everything done in the snapshot happens before anyone who sees the flag down.
+  in_.store(false, std::memory_order_release);
+}
+
+void ReaderSeat::report_damage() noexcept { verifier_.damage_reported_.store(true, std::memory_order_relaxed); }
+
+void ReaderSeat::drop() noexcept {
+  catalog_cursor_.close();
+  transaction_.abort();
+}
+
+Verifier::Impl::~Impl() {
+  std::lock_guard lock(mutex_);
+  close();
+}
+
+void Verifier::Impl::add(ReaderSeat* seat) {
+  std::lock_guard lock(mutex_);
+  seats_.push_back(seat);
+}
+
+void Verifier::Impl::remove(ReaderSeat* seat) {
+  std::lock_guard lock(mutex_);
+  seat->drop();
+  std::erase(seats_, seat);
+}
+
+bool Verifier::Impl::maintain() noexcept {
+  std::lock_guard lock(mutex_);
+  bool damaged = damage_reported_.exchange(false);
+  if (environment_.is_open() && (damaged || !environment_.is_current())) close();
+  if (!environment_.is_open()) open();
+  return environment_.is_open();
+}
+
+std::string Verifier::Impl::problem() const {
+  std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+void Verifier::Impl::open() noexcept {
+  StoreError error = environment_.open(path_, Environment::Mode::kRead);
+  problem_ = describe(error, path_, environment_.system_text());
+  if (error == StoreError::kNone) publish();
+}
+
+void Verifier::Impl::close() noexcept {
+  unpublish();
+  for (ReaderSeat* seat : seats_) seat->drop();
+  environment_.close();
+}
+
+void Verifier::Impl::adopt_size() noexcept {
+  std::lock_guard lock(mutex_);
+  if (!environment_.is_open()) return;
+  unpublish();
+  StoreError error = environment_.adopt_size();
+  if (error == StoreError::kNone) {
+    publish();
+  } else {
+    close();  // maintain() starts over
+    problem_ = describe(error, path_, environment_.system_text());
+  }
+}
+
+/// On return no reader is in, and none comes in until publish(). Readers stay in for microseconds.
+void Verifier::Impl::unpublish() noexcept {
+  published_.store(nullptr);
+  for (ReaderSeat* seat : seats_) {
+    while (seat->in_.load()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
+Verifier::Verifier(std::string store_path) : impl_(std::make_unique<Impl>(std::move(store_path))) {
+  impl_->maintain();
+}
+
+Verifier::~Verifier() = default;
+
+bool Verifier::maintain() noexcept { return impl_->maintain(); }
+
+std::string Verifier::problem() const { return impl_->problem(); }
+
+}  // namespace tokengate

@@ -1,0 +1,404 @@
+// The request path from top to bottom: credentials, store, policy, decision.
+#include "tokengate/verify.h"
+
+#include <string>
+
+#include "address.h"
+#include "catalog_table.h"
+#include "credentials.h"
+#include "hash.h"
+#include "policy.h"
+#include "route.h"
+#include "verifier.h"
+
+namespace tokengate {
+namespace {
+
+/// Between enter() and leave() of a seat; leaves on every path.
+class Snapshot {
+ public:
+  explicit Snapshot(ReaderSeat& seat) noexcept : seat_(seat), taken_(seat.enter()) {}
+  ~Snapshot() {
+    if (taken_) seat_.leave();
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  bool taken() const noexcept { return taken_; }
+
+ private:
+  ReaderSeat& seat_;
+  bool taken_;
+};
+
+/// Passes checks on to an observer, if there is one; the words are only made for it.
+class Report {
+ public:
+  explicit Report(Observer* observer) noexcept : observer_(observer) {}
+
+  /// `failure` is what the outcome is if `result` is not kGranted. Returns whether the check passed.
+  template <class Words>
+  bool check(Outcome failure, Outcome result, Words&& words) const noexcept {
+    bool passed = result == Outcome::kGranted;
+    if (observer_ != nullptr) observer_->checked(passed ? failure : result, passed, words());
+    return passed;
+  }
+
+ private:
+  Observer* observer_;
+};
+
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+
+std::string time_words(int64_t unix_s) {
+  if (unix_s == kEndOfTime) return "never";
+  return std::to_string(unix_s);
+}
+
+/// The ACL sets of `token` are views into the snapshot, and hold only as long as it does.
+void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
+  caller->user.assign(token.user);
+  caller->token_name.assign(token.name);
+  caller->token_id = token.token_id;
+  caller->account_id = token.account_id;
+  caller->service = token.service;
+}
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  explicit Impl(Verifier::Impl& verifier) : seat_(verifier) {
+    // The first snapshot claims a reader slot, which takes a lock and memory: not on the first request.
+    Snapshot warm_up(seat_);
+  }
+
+  Credentials read_credentials(const Rules& rules, const CredentialFields& fields) noexcept;
+  bool identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                Caller* caller) noexcept;
+  Decision verify(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                  const Call& call, Observer* observer) noexcept;
+
+ private:
+  Outcome check_caller(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                       const Report& report, TokenRecord* token, Caller* caller) noexcept;
+  Outcome find_token(const Credentials& credentials, TokenRecord* token) noexcept;
+  Outcome check_route(const Rules& rules, const Call& call, const Report& report) noexcept;
+  Outcome check_acls(const Rules& rules, const Call& call, const TokenRecord& token, const Report& report,
+                     Decision* decision) noexcept;
+  Outcome check_required_acls(const Rules& rules, const Call& call, const TokenRecord& token,
+                              Decision* decision) noexcept;
+  Outcome check_call_acls(const Rules& rules, const RoutedCall& call, const TokenRecord& token,
+                          Decision* decision) noexcept;
+  Outcome check_targets(const TokenRecord& token, const Report& report, Decision* decision) noexcept;
+  Outcome check_target(const RoutedCall& call, const TokenRecord& token, Decision* decision) noexcept;
+  Outcome find_row(const RoutedCall& call, Service service, CatalogRecord* row) noexcept;
+  Outcome damaged() noexcept;
+
+  ReaderSeat seat_;
+  Sha256 sha256_;
+  Route route_;  // large, so not on the stack of every request
+};
+
+Outcome Reader::Impl::damaged() noexcept {
+  seat_.report_damage();
+  return Outcome::kStoreUnavailable;
+}
+
+Credentials Reader::Impl::read_credentials(const Rules& rules, const CredentialFields& fields) noexcept {
+  Credentials credentials;
+  ParsedCredentials parsed;
+  credentials.state = parse_credentials(rules.schemes, fields, &parsed);
+  if (credentials.state != Credentials::kPresent) return credentials;
+  credentials.scheme = parsed.scheme;
+  credentials.user.assign(parsed.user);
+  if (!sha256_.digest(parsed.secret, &credentials.digest)) credentials.state = Credentials::kMalformed;
+  return credentials;
+}
+
+bool Reader::Impl::identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                            Caller* caller) noexcept {
+  Snapshot snapshot(seat_);
+  if (!snapshot.taken()) return false;
+  TokenRecord token;
+  Caller found;
+  if (check_caller(rules, credentials, connection, Report(nullptr), &token, &found) != Outcome::kGranted) {
+    return false;
+  }
+  *caller = found;
+  return true;
+}
+
+Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials,
+                              const Connection& connection, const Call& call, Observer* observer) noexcept {
+  Decision decision;
+  Report report(observer);
+  Snapshot snapshot(seat_);
+  Outcome opened = snapshot.taken() ? Outcome::kGranted : Outcome::kStoreUnavailable;
+  report.check(Outcome::kStoreUnavailable, opened, [&] {
+    return std::string(snapshot.taken() ? "the store is open" : "the store cannot be read");
+  });
+  if (!snapshot.taken()) return decision;
+
+  TokenRecord token;
+  decision.outcome = check_caller(rules, credentials, connection, report, &token, &decision.caller);
+  if (decision.outcome != Outcome::kGranted) return decision;
+  decision.caller_identified = true;
+
+  // From here on each step must pass for the next to be asked; the last one's word is the decision.
+  decision.outcome = check_route(rules, call, report);
+  if (decision.outcome != Outcome::kGranted) return decision;
+  decision.route = route_.text;
+  decision.outcome = check_acls(rules, call, token, report, &decision);
+  if (decision.outcome != Outcome::kGranted) return decision;
+  decision.outcome = check_targets(token, report, &decision);
+  return decision;
+}
+
+/// Checks 2 to 6. `*token` is filled, with views into the snapshot, if the token was found, and `*caller` too.
+Outcome Reader::Impl::check_caller(const Rules& rules, const Credentials& credentials,
+                                   const Connection& connection, const Report& report, TokenRecord* token,
+                                   Caller* caller) noexcept {
+  Outcome outcome = Outcome::kGranted;
+  // Credentials may have been read under the rules of another location of the same request.
+  bool scheme_is_on = (credentials.scheme & rules.schemes) != 0;
+  if (credentials.state == Credentials::kMalformed) {
+    outcome = Outcome::kMalformedCredentials;
+  } else if (credentials.state != Credentials::kPresent || !scheme_is_on) {
+    outcome = Outcome::kNoCredentials;
+  }
+  if (!report.check(Outcome::kNoCredentials, outcome, [&] {
+        return std::string(outcome == Outcome::kGranted                ? "one set, well formed"
+                           : outcome == Outcome::kMalformedCredentials ? "not well formed, or more than one"
+                                                                       : "none of a scheme that is on");
+      })) {
+    return outcome;
+  }
+
+  outcome = check_transport(rules, connection);
+  if (!report.check(Outcome::kInsecureTransport, outcome, [&] {
+        return "client " + format_address(connection.client) + (connection.tls ? ", TLS" : ", no TLS") +
+               (rules.plain_http ? ", plain HTTP allowed" : "");
+      })) {
+    return outcome;
+  }
+
+  outcome = find_token(credentials, token);
+  if (outcome == Outcome::kGranted) {
+    describe_caller(*token, caller);
+    outcome = check_token(rules, credentials, *token);
+  }
+  if (!report.check(Outcome::kUnknownToken, outcome, [&] {
+        if (outcome == Outcome::kStoreUnavailable) return std::string("the token's record is damaged");
+        if (caller->user.empty()) return std::string("no token has this digest");
+        return "token " + quoted(token->name) + " of " + quoted(token->user) + ", service " +
+               std::string(service_name(token->service)) + "; here: service " +
+               std::string(service_name(rules.service)) +
+               (credentials.user.empty() ? ""
+                                         : ", username in the header " + quoted(credentials.user.view()));
+      })) {
+    return outcome;
+  }
+
+  outcome = check_lifetime(*token, connection.now_unix_s);
+  if (!report.check(Outcome::kExpired, outcome, [&] {
+        return "now " + time_words(connection.now_unix_s) + ", valid from " +
+               time_words(token->not_before_unix_s) + ", ends " +
+               time_words(std::min(token->expires_unix_s, token->retires_unix_s));
+      })) {
+    return outcome;
+  }
+
+  outcome = check_account(*token);
+  if (!report.check(Outcome::kAccountSuspended, outcome, [&] {
+        return std::string(token->account_active ? "account active" : "account suspended") +
+               (token->tokens_enabled ? ", tokens on" : ", tokens off");
+      })) {
+    return outcome;
+  }
+
+  outcome = check_address(*token, connection.client);
+  report.check(Outcome::kAddressDenied, outcome, [&] {
+    std::string words = "client " + format_address(connection.client) + ", allowed:";
+    if (token->ranges.empty()) words += " any";
+    for (size_t at = 0; at < token->ranges.size(); at += kAddressRangeBytes) {
+      words += ' ' + format_address_range(reinterpret_cast<const uint8_t*>(token->ranges.data()) + at);
+    }
+    return words;
+  });
+  return outcome;
+}
+
+/// Half of check 3. The short key finds the record; the whole digest decides.
+Outcome Reader::Impl::find_token(const Credentials& credentials, TokenRecord* token) noexcept {
+  Bytes value;
+  StoreError error = seat_.transaction().get(Table::kTokens, token_key(credentials.digest), &value);
+  if (error == StoreError::kNotFound) return Outcome::kUnknownToken;
+  if (error != StoreError::kNone || !decode(value, token)) return damaged();
+  return equal_constant_time(credentials.digest, token->digest) ? Outcome::kGranted : Outcome::kUnknownToken;
+}
+
+/// Checks 7 and 8.
+Outcome Reader::Impl::check_route(const Rules& rules, const Call& call, const Report& report) noexcept {
+  find_route(rules.service, call, &route_);
+  Outcome outcome = Outcome::kGranted;
+  if (route_.problem == RouteProblem::kRefused) {
+    outcome = Outcome::kApiRefused;
+  } else if (route_.problem != RouteProblem::kNone || route_.count == 0) {
+    outcome = Outcome::kBadRoute;
+  }
+  report.check(Outcome::kBadRoute, outcome, [&] {
+    return std::string(outcome == Outcome::kGranted ? route_.text.view() : route_.reason);
+  });
+  return outcome;
+}
+
+/// Check 9, over every call.
+Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const TokenRecord& token,
+                                 const Report& report, Decision* decision) noexcept {
+  Outcome outcome = Outcome::kGranted;
+  if (!rules.required_acls.empty()) outcome = check_required_acls(rules, call, token, decision);
+  for (unsigned i = 0; i < route_.count && outcome == Outcome::kGranted; ++i) {
+    outcome = check_call_acls(rules, route_.calls[i], token, decision);
+  }
+  report.check(Outcome::kAclDenied, outcome, [&]() -> std::string {
+    if (outcome == Outcome::kStoreUnavailable) return "the catalog is damaged";
+    std::string acl(decision->acl.view());
+    if (outcome == Outcome::kGranted) return acl.empty() ? "no single ACL needed" : "holds " + quoted(acl);
+    if (acl.empty()) {
+      return token.read_only ? "the token is read-only, and the call may write"
+                             : "the catalog does not list the call: full access is needed";
+    }
+    return "needs " + quoted(acl);
+  });
+  return outcome;
+}
+
+/// What the location itself asks for. A read-only token gets as far as methods that only read (RFC 9110 9.2.1);
+/// for panel calls, which say nothing by their method, check_call_acls() looks further.
+Outcome Reader::Impl::check_required_acls(const Rules& rules, const Call& call, const TokenRecord& token,
+                                          Decision* decision) noexcept {
+  if (token.read_only && route_.calls[0].api == Api::kHttp && call.method != "GET" && call.method != "HEAD") {
+    return Outcome::kAclDenied;
+  }
+  for (std::string_view name : rules.required_acls) {
+    decision->acl.assign(name);
+    char key[1 + kMaxAclNameBytes];
+    if (name.size() > kMaxAclNameBytes) return Outcome::kAclDenied;
+    key[0] = static_cast<char>(rules.service);
+    name.copy(key + 1, name.size());
+    Bytes value;
+    StoreError error = seat_.transaction().get(Table::kAcls, Bytes(key, 1 + name.size()), &value);
+    if (error == StoreError::kNotFound) return Outcome::kAclDenied;
+    if (error != StoreError::kNone || value.size() != 1) return damaged();
+    if (!token_may_use(token, static_cast<uint8_t>(value[0]))) return Outcome::kAclDenied;
+  }
+  return Outcome::kGranted;
+}
+
+Outcome Reader::Impl::check_call_acls(const Rules& rules, const RoutedCall& call, const TokenRecord& token,
+                                      Decision* decision) noexcept {
+  bool location_decides = !rules.required_acls.empty();
+  if (location_decides && call.api == Api::kHttp) return Outcome::kGranted;
+  CatalogRecord row;
+  Outcome found = find_row(call, token.service, &row);
+  if (found != Outcome::kGranted) return found;
+  if (row.wrapper) return Outcome::kGranted;
+  if (token.read_only && !row.read) {
+    decision->acl.clear();
+    return Outcome::kAclDenied;
+  }
+  if (location_decides) return Outcome::kGranted;
+  if (row.unlisted) {
+    decision->acl.clear();
+    return token_may_call_unlisted(token) ? Outcome::kGranted : Outcome::kAclDenied;
+  }
+  // An account-level call through whm needs its ACLs of the target, in check 10.
+  if (token.service == Service::kWhm && (call.api == Api::kUapi || call.api == Api::kApi2)) {
+    return Outcome::kGranted;
+  }
+  CatalogAcl acl;
+  while (next_catalog_acl(&row.acls, &acl)) {
+    decision->acl.assign(acl.name);
+    if (!token_may_use(token, acl.number)) return Outcome::kAclDenied;
+  }
+  return Outcome::kGranted;
+}
+
+/// Check 10, over every call that names an account.
+Outcome Reader::Impl::check_targets(const TokenRecord& token, const Report& report,
+                                    Decision* decision) noexcept {
+  if (token.service != Service::kWhm) return Outcome::kGranted;
+  Outcome outcome = Outcome::kGranted;
+  for (unsigned i = 0; i < route_.count && outcome == Outcome::kGranted; ++i) {
+    const RoutedCall& call = route_.calls[i];
+    if (call.api == Api::kUapi || call.api == Api::kApi2) outcome = check_target(call, token, decision);
+  }
+  report.check(Outcome::kTargetDenied, outcome, [&]() -> std::string {
+    if (outcome == Outcome::kGranted) return "acts on no account, or on one that it may act on";
+    std::string acl(decision->acl.view());
+    return acl.empty() ? "no such account, or not owned by the caller"
+                       : "the named account does not possess " + quoted(acl);
+  });
+  return outcome;
+}
+
+Outcome Reader::Impl::check_target(const RoutedCall& call, const TokenRecord& token,
+                                   Decision* decision) noexcept {
+  decision->acl.clear();
+  if (call.target.empty()) return Outcome::kTargetDenied;
+  Bytes value;
+  uint64_t id = 0;
+  StoreError error = seat_.transaction().get(Table::kAccountNames, call.target, &value);
+  if (error == StoreError::kNotFound) return Outcome::kTargetDenied;
+  if (error != StoreError::kNone || value.size() != sizeof id) return damaged();
+  value.copy(reinterpret_cast<char*>(&id), sizeof id);
+  AccountRecord target;
+  error = seat_.transaction().get(Table::kAccounts, id, &value);
+  if (error != StoreError::kNone || !decode(value, &target)) return damaged();
+  if (!caller_may_act_on(token, static_cast<uint32_t>(id), target)) return Outcome::kTargetDenied;
+
+  CatalogRecord row;
+  Outcome found = find_row(call, token.service, &row);
+  if (found != Outcome::kGranted) return found;
+  CatalogAcl acl;
+  while (next_catalog_acl(&row.acls, &acl)) {
+    decision->acl.assign(acl.name);
+    std::string_view possessed = target.acls[static_cast<size_t>(Service::kCpanel)];
+    if (!account_possesses(possessed, acl.number)) return Outcome::kTargetDenied;
+  }
+  return Outcome::kGranted;
+}
+
+/// The catalog's row for a call; no row counts as `?`. Rows of http calls name ACLs of the service cpanel, so
+/// on the other service there is none.
+Outcome Reader::Impl::find_row(const RoutedCall& call, Service service, CatalogRecord* row) noexcept {
+  bool other_service = call.api == Api::kHttp && service != Service::kCpanel;
+  StoreError error = other_service ? StoreError::kNotFound
+                                   : find_catalog_row(seat_.transaction(), seat_.catalog_cursor(), call, row);
+  if (error == StoreError::kNotFound) {
+    *row = CatalogRecord{};
+    row->unlisted = true;
+    return Outcome::kGranted;
+  }
+  return error == StoreError::kNone ? Outcome::kGranted : damaged();
+}
+
+Reader::Reader(Verifier& verifier) : impl_(std::make_unique<Impl>(*verifier.impl_)) {}
+
+Reader::~Reader() = default;
+
+Credentials Reader::read_credentials(const Rules& rules, const CredentialFields& fields) noexcept {
+  return impl_->read_credentials(rules, fields);
+}
+
+bool Reader::identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                      Caller* caller) noexcept {
+  return impl_->identify(rules, credentials, connection, caller);
+}
+
+Decision Reader::verify(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                        const Call& call, Observer* observer) noexcept {
+  return impl_->verify(rules, credentials, connection, call, observer);
+}
+
+}  // namespace tokengate
