@@ -1,4 +1,4 @@
-// Loading and showing the catalog, and what is known of ACLs.
+// Loading and showing the catalog.
 #include <algorithm>
 
 #include "admin_impl.h"
@@ -8,28 +8,6 @@
 namespace tokengate {
 namespace {
 
-struct EscapeRoute {
-  Service service;
-  std::string_view acl;
-  std::string_view why;
-};
-
-// From the published descriptions of the panel's privileges.
-constexpr EscapeRoute kEscapeRoutes[] = {
-    {Service::kWhm, "all", "it is every privilege there is"},
-    {Service::kWhm, "manage-api-tokens", "it can make tokens with other rights"},
-    {Service::kWhm, "create-user-session", "it hands out logged-in sessions, which no token limits"},
-    {Service::kWhm, "passwd", "it can set an account's password and log in with it"},
-    {Service::kWhm, "edit-account", "it can give an account shell access"},
-    {Service::kWhm, "clustering", "it gets round restrictions on DNS zones"},
-    {Service::kCpanel, "all", "it is every ACL there is"},
-    {Service::kCpanel, "manage-api-tokens", "it can make tokens with other rights"},
-    {Service::kCpanel, "sessions", "it hands out logged-in sessions, which no token limits"},
-    {Service::kCpanel, "cron", "it can run any command as the account"},
-    {Service::kCpanel, "ssh", "it can let somebody log in by SSH"},
-    {Service::kCpanel, "team", "it can make users with rights and passwords of their own"},
-};
-
 Api api_of(std::string_view name) {
   for (Api api : {Api::kUapi, Api::kApi2, Api::kWhm1}) {
     if (name == api_name(api)) return api;
@@ -37,16 +15,11 @@ Api api_of(std::string_view name) {
   return Api::kHttp;
 }
 
-Service acl_service(Api api) { return api == Api::kWhm1 ? Service::kWhm : Service::kCpanel; }
+Service acl_service(Api api) {
+  return api == Api::kWhm1 ? Service::kWhm : Service::kCpanel;
+}
 
 }  // namespace
-
-std::string_view acl_escape_route(Service service, std::string_view acl) noexcept {
-  for (const EscapeRoute& route : kEscapeRoutes) {
-    if (route.service == service && route.acl == acl) return route.why;
-  }
-  return {};
-}
 
 Result<CatalogSummary> Admin::load_catalog(const Change& change, std::string_view tsv) {
   Result<CatalogSummary> result;

@@ -279,7 +279,7 @@ Result<std::vector<CatalogRow>> parse_catalog(std::string_view tsv) {
   return {{}, parser.take_rows()};
 }
 
-std::string format_catalog(const std::vector<CatalogRow>& rows) {
+std::string catalog_text(const std::vector<CatalogRow>& rows) {
   std::string text(kHeader);
   text += '\n';
   for (const CatalogRow& row : rows) {

@@ -1,4 +1,5 @@
-/// The catalog's text form: TSV -> rows, and back. Pure: no store, no file. Allocates; not for a request.
+/// The catalog's text form: TSV -> rows, and back (catalog_text() in admin.h). Pure: no store, no file.
+/// Allocates; not for a request.
 ///
 /// The text is UTF-8, lines end in LF or CRLF, a byte-order mark at the start is skipped. Empty lines and
 /// lines that start with `#` are skipped; the first other line is the header, the rest are rows of five
@@ -42,10 +43,6 @@ inline constexpr size_t kMaxPatternSegments = 32;
 /// `acls` sorted and unique. A whm1 row keeps the heading of its first line. If any line is bad: kInvalid, no
 /// rows, and a message such as `line 12: access is "reed", must be "read" or "write"` about the first one.
 Result<std::vector<CatalogRow>> parse_catalog(std::string_view tsv);
-
-/// The text of `rows`, in their order, a line for each ACL: parse_catalog() of it gives equal rows, if these
-/// came from it. A row with neither ACLs nor `wrapper` is written as `?`.
-std::string format_catalog(const std::vector<CatalogRow>& rows);
 
 }  // namespace tokengate
 

@@ -63,56 +63,68 @@ class PatternSearch {
                 CatalogRecord* row) noexcept
       : transaction_(transaction), cursor_(cursor), method_(method), row_(row) {}
 
-  StoreError find(std::string_view rest) noexcept {
-    if (rest.empty()) return find_method();
+  StoreError find(std::string_view path) noexcept {
+    walk(path);
+    return result_;
+  }
+
+ private:
+  /// Extends the key by one segment of `rest`. True when the search is over: result_ is final.
+  bool walk(std::string_view rest) noexcept {
+    if (rest.empty()) return decide();
     rest.remove_prefix(1);
     std::string_view segment = rest.substr(0, rest.find('/'));
     rest.remove_prefix(segment.size());
     size_t size = key_.size();
     key_.push('/');
-
     // A segment that looks like a wildcard is only ever matched by one.
-    if (segment != "*" && segment != "**") {
-      StoreError error = descend(segment, rest);
-      if (error != StoreError::kNotFound) return error;
+    bool is_literal = segment != "*" && segment != "**";
+    bool over = (is_literal && descend(segment, rest)) || (!segment.empty() && descend("*", rest));
+    if (!over) {
+      key_.append("**");
+      over = decide();
     }
-    if (!segment.empty()) {
-      StoreError error = descend("*", rest);
-      if (error != StoreError::kNotFound) return error;
-    }
-    key_.append("**");
-    StoreError error = find_method();
     key_.cut(size);
-    return error;
+    return over;
   }
 
- private:
-  StoreError descend(std::string_view segment, std::string_view rest) noexcept {
+  bool descend(std::string_view segment, std::string_view rest) noexcept {
     size_t size = key_.size();
     key_.append(segment);
-    StoreError error = StoreError::kNotFound;
-    if (!key_.too_long()) {
-      error = cursor_.seek(key_.view());
-      if (error == StoreError::kNone) {
-        error = cursor_.key().starts_with(key_.view()) ? find(rest) : StoreError::kNotFound;
-      }
+    bool over = begins_a_key() && (result_ != StoreError::kNotFound || walk(rest));
+    key_.cut(size);
+    return over;
+  }
+
+  /// The key is a whole pattern if any row has it. Then that row, or its lack for the method, is the answer.
+  bool decide() noexcept {
+    size_t size = key_.size();
+    key_.push('\0');
+    bool is_pattern = begins_a_key();
+    if (is_pattern && result_ == StoreError::kNotFound) {
+      result_ = read_method(method_);
+      if (result_ == StoreError::kNotFound && method_ == "HEAD") result_ = read_method("GET");
+      if (result_ == StoreError::kNotFound) result_ = read_method("*");
     }
     key_.cut(size);
-    return error;
+    return is_pattern;
   }
 
-  StoreError find_method() noexcept {
+  StoreError read_method(std::string_view method) noexcept {
     size_t size = key_.size();
-    StoreError error = find_method(size, method_);
-    if (error == StoreError::kNotFound && method_ == "HEAD") error = find_method(size, "GET");
-    if (error == StoreError::kNotFound) error = find_method(size, "*");
-    return error;
-  }
-
-  StoreError find_method(size_t size, std::string_view method) noexcept {
-    StoreError error = read_row(transaction_, key_.push('\0').append(method), row_);
+    StoreError error = read_row(transaction_, key_.append(method), row_);
     key_.cut(size);
     return error;
+  }
+
+  /// Whether some row's key begins as the key does so far; true, with result_ set, if the store fails.
+  bool begins_a_key() noexcept {
+    if (key_.too_long()) return false;
+    StoreError error = cursor_.seek(key_.view());
+    if (error == StoreError::kNone) return cursor_.key().starts_with(key_.view());
+    if (error == StoreError::kNotFound) return false;
+    result_ = error;
+    return true;
   }
 
   Transaction& transaction_;
@@ -120,6 +132,7 @@ class PatternSearch {
   std::string_view method_;
   CatalogRecord* row_;
   KeyBuffer key_{Api::kHttp};
+  StoreError result_ = StoreError::kNotFound;
 };
 
 }  // namespace

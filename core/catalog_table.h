@@ -26,8 +26,9 @@ bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
 /// cannot be read. Allocates nothing. `cursor` is open on table catalog and bound to `transaction`.
 ///
 /// uapi, api2: the function's own row, else the module's `*`. http: segment by segment the literal before `*`
-/// before `**`, and among the rows of one pattern the method (for HEAD then GET) before `*`; a pattern that
-/// has no row for the method does not match.
+/// before `**`; the first pattern that the path fits decides, by its row for the method (for HEAD then GET),
+/// else by its row for `*`. If it has neither, there is no row: a wider pattern does not step in for methods
+/// that were left out on purpose.
 StoreError find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
                             CatalogRecord* row) noexcept;
 

@@ -39,7 +39,8 @@ int base64_value(char c) noexcept {
 }
 
 /// RFC 4648 section 4, padded, with nothing in the bits that padding leaves over: one text for one value.
-bool decode_base64(std::string_view text, decltype(ParsedCredentials::decoded)* out, size_t* out_size) noexcept {
+bool decode_base64(std::string_view text, decltype(ParsedCredentials::decoded)* out,
+                   size_t* out_size) noexcept {
   if (text.empty() || text.size() % 4 != 0 || text.size() / 4 * 3 > out->size()) return false;
   size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   size_t size = 0;
@@ -109,6 +110,24 @@ Credentials::State parse_credentials(uint8_t schemes, const CredentialFields& fi
   if (!has_authorization) return State::kAbsent;
   parsed->scheme = scheme;
   return accept_authorization(authorization, parsed);
+}
+
+std::string challenge(uint8_t schemes, std::string_view realm) {
+  // Basic first: whoever switches it on wants browsers to ask.
+  std::string text = "Bearer";
+  if ((schemes & kSchemeBasic) != 0) {
+    text = "Basic";
+  } else if ((schemes & kSchemeBearer) == 0 && (schemes & kSchemeCpanel) != 0) {
+    text = "cpanel";
+  } else if ((schemes & kSchemeBearer) == 0 && (schemes & kSchemeWhm) != 0) {
+    text = "whm";
+  }
+  text += " realm=\"";
+  for (char c : realm) {
+    if (c == '"' || c == '\\') text.push_back('\\');
+    text.push_back(c);
+  }
+  return text + '"';
 }
 
 }  // namespace tokengate

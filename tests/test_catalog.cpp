@@ -296,12 +296,12 @@ START_TEST(writes_what_it_reads) {
   const std::string text = kHeader + tabs(
                                          "uapi|E|f|a|read\nuapi|E|f|b|read\nuapi|E|*|?|write\n"
                                          "whm1|A heading|batch|*each|read\nhttp|*|/v1/**|c|write\n");
-  ck_assert_view_eq(tokengate::format_catalog(parsed(text)), std::string_view(text));
-  ck_assert_view_eq(tokengate::format_catalog({}), kHeader);
+  ck_assert_view_eq(tokengate::catalog_text(parsed(text)), std::string_view(text));
+  ck_assert_view_eq(tokengate::catalog_text({}), kHeader);
 
   // What a store gives back for whm1, and a row that would otherwise vanish.
   CatalogRow row{"whm1", "", "f", {}, false, false, false};
-  ck_assert_view_eq(tokengate::format_catalog({row}), kHeader + tabs("whm1|-|f|?|write\n"));
+  ck_assert_view_eq(tokengate::catalog_text({row}), kHeader + tabs("whm1|-|f|?|write\n"));
 }
 END_TEST
 
@@ -335,7 +335,7 @@ const CatalogRow* find_row(const std::map<std::string, CatalogRow>& rows, const 
 START_TEST(the_shipped_catalogs_parse_and_survive_the_round_trip) {
   for (const char* name : {"panel.tsv", "http-example.tsv"}) {
     Rows rows = shipped(name);
-    Rows again = parsed(tokengate::format_catalog(rows));
+    Rows again = parsed(tokengate::catalog_text(rows));
     ck_assert_uint_gt(rows.size(), 5);
     ck_assert_uint_eq(rows.size(), again.size());
     for (size_t i = 0; i < rows.size(); ++i) ck_assert_view_eq(shown(again[i]), shown(rows[i]));

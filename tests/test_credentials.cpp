@@ -61,8 +61,8 @@ START_TEST(reads_what_real_clients_send) {
       {"line break inside", "whm root:" + kSecret + "\r\n" + kSecret, Credentials::kMalformed},
       {"Basic not base64", "Basic !!!!", Credentials::kMalformed},
       {"Basic unpadded", "Basic c2hvcDpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWjAxMjM0NQ", Credentials::kMalformed},
-      {"Basic with left-over bits", "Basic c2hvcDpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWjAxMjM0NR==",
-       Credentials::kMalformed},
+      {"Basic with left-over bits",
+       "Basic c2hvcDpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWjAxMjM0NR==", Credentials::kMalformed},
       {"Basic padding inside", "Basic c2hv====cDpB", Credentials::kMalformed},
       {"Basic empty", "Basic ", Credentials::kMalformed},
       {"Basic too long", "Basic " + std::string(4000, 'A'), Credentials::kMalformed},
@@ -142,6 +142,15 @@ START_TEST(exactly_one_set_of_credentials) {
 }
 END_TEST
 
+START_TEST(the_challenge_is_one_and_quotes_its_realm) {
+  ck_assert_view_eq(challenge(kDefaultSchemes, "api"), "Bearer realm=\"api\"");
+  ck_assert_view_eq(challenge(kDefaultSchemes | kSchemeBasic, "api"), "Basic realm=\"api\"");
+  ck_assert_view_eq(challenge(kSchemeCpanel | kSchemeWhm, "api"), "cpanel realm=\"api\"");
+  ck_assert_view_eq(challenge(kSchemeWhm, "api"), "whm realm=\"api\"");
+  ck_assert_view_eq(challenge(kSchemeHeader, "a \"b\" \\c"), "Bearer realm=\"a \\\"b\\\" \\\\c\"");
+}
+END_TEST
+
 Suite* suite() {
   Suite* suite = suite_create("credentials");
   TCase* tcase = tcase_create("credentials");
@@ -149,6 +158,7 @@ Suite* suite() {
   tcase_add_test(tcase, lengths_at_their_bounds);
   tcase_add_test(tcase, the_longest_basic_value_fits);
   tcase_add_test(tcase, a_scheme_that_is_off_is_no_credentials);
+  tcase_add_test(tcase, the_challenge_is_one_and_quotes_its_realm);
   tcase_add_test(tcase, exactly_one_set_of_credentials);
   suite_add_tcase(suite, tcase);
   return suite;

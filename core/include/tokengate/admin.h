@@ -67,9 +67,9 @@ struct Account {
 };
 
 struct NewAccount {
-  std::string username;
-  std::string owner;                 ///< empty: none
-  std::vector<std::string> acls[2];  ///< must be registered; index is the Service
+  std::string username = {};
+  std::string owner = {};                 ///< empty: none
+  std::vector<std::string> acls[2] = {};  ///< must be registered; index is the Service
 };
 
 struct Token {
@@ -91,28 +91,28 @@ struct Token {
 
 /// The least that a token needs. Exactly one of `acls` and `full_access` must be given.
 struct NewToken {
-  std::string account;
+  std::string account = {};
   Service service = Service::kCpanel;
-  std::string name;               ///< 1 to 50 of `[A-Za-z0-9_-]`, unique per account and service
-  std::vector<std::string> acls;  ///< each possessed by the account now
+  std::string name = {};               ///< 1 to 50 of `[A-Za-z0-9_-]`, unique per account and service
+  std::vector<std::string> acls = {};  ///< each possessed by the account now
   bool full_access = false;
   bool read_only = false;
-  std::vector<std::string> addresses;  ///< single addresses or CIDR ranges, at most kMaxAddressRanges
+  std::vector<std::string> addresses = {};  ///< single addresses or CIDR ranges, at most kMaxAddressRanges
   int64_t not_before_unix_s = 0;
   int64_t expires_unix_s = kNeverExpires;  ///< later than now and than not_before
-  std::string note;                        ///< at most kMaxNoteBytes of UTF-8 without control characters
+  std::string note = {};                   ///< at most kMaxNoteBytes of UTF-8 without control characters
 };
 
 /// Changes to a token; what is absent stays. Setting `acls` ends full access; setting `full_access` to true
 /// drops the ACLs.
 struct TokenUpdate {
-  std::optional<std::vector<std::string>> acls;
-  std::optional<bool> full_access;
-  std::optional<bool> read_only;
-  std::optional<std::vector<std::string>> addresses;
-  std::optional<int64_t> not_before_unix_s;
-  std::optional<int64_t> expires_unix_s;  ///< may lie in the past: the token ends now
-  std::optional<std::string> note;
+  std::optional<std::vector<std::string>> acls = {};
+  std::optional<bool> full_access = {};
+  std::optional<bool> read_only = {};
+  std::optional<std::vector<std::string>> addresses = {};
+  std::optional<int64_t> not_before_unix_s = {};
+  std::optional<int64_t> expires_unix_s = {};  ///< may lie in the past: the token ends now
+  std::optional<std::string> note = {};
 };
 
 /// A secret that has just been made: the only time it exists outside the client.
@@ -167,8 +167,8 @@ struct StoreStat {
 };
 
 struct StoreSpec {
-  std::string path;   ///< the folder; made if it does not exist; must hold no store
-  std::string group;  ///< the web server's group, may read; empty: the folder's own group
+  std::string path = {};   ///< the folder; made if it does not exist; must hold no store
+  std::string group = {};  ///< the web server's group, may read; empty: the folder's own group
 };
 
 /// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb 0660, all of the group. Both services start
@@ -276,6 +276,10 @@ enum class TokenTextKind : uint8_t {
   kNotAToken,  ///< no store can hold it
 };
 TokenTextKind check_token_text(std::string_view text) noexcept;
+
+/// The text form of `rows`, in their order: Admin::load_catalog() takes it. A heading of whm1 rows is not
+/// kept in the store, and is written as `-`.
+std::string catalog_text(const std::vector<CatalogRow>& rows);
 
 /// Why a token that holds this ACL can get round its limits; empty if no way is known.
 /// Source: the public privilege pages of the panel whose clients are spoken to.

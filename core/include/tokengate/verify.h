@@ -108,9 +108,9 @@ struct Address {
 
 /// The header values that can carry credentials, as received.
 struct CredentialFields {
-  std::string_view authorization;    ///< value of the Authorization field, or of the first one
-  unsigned authorization_count = 0;  ///< how many such fields there are; 0 means `authorization` is unused
-  std::string_view key;              ///< value of the configured header, or of the first one
+  std::string_view authorization = {};  ///< value of the Authorization field, or of the first one
+  unsigned authorization_count = 0;     ///< how many such fields there are; 0 means `authorization` is unused
+  std::string_view key = {};            ///< value of the configured header, or of the first one
   unsigned key_count = 0;
 };
 

@@ -1,0 +1,348 @@
+// The LMDB layer with a real LMDB: opening, modes, growth by another process, killed readers.
+#include "store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "store_fixture.h"
+
+using namespace tokengate;
+
+namespace {
+
+constexpr uint64_t kSmallMap = 1 << 20;
+
+/// An environment with the format key set, as create_store() leaves it.
+std::string make_environment(const TempFolder& folder, uint64_t map_bytes = kSmallMap) {
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kCreate, map_bytes) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+  uint32_t format = kFormatVersion;
+  Bytes value(reinterpret_cast<const char*>(&format), sizeof format);
+  ck_assert(transaction.put(Table::kMeta, kFormatKey, value) == StoreError::kNone);
+  ck_assert(transaction.commit() == StoreError::kNone);
+  return folder.path();
+}
+
+/// Runs `work` in a child process and waits; it must return true.
+template <class Work>
+void in_child(Work&& work) {
+  pid_t child = fork();
+  ck_assert_int_ge(child, 0);
+  if (child == 0) _exit(work() ? 0 : 1);
+  int status = 0;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child failed: status %d", status);
+}
+
+bool put_many(const std::string& path, uint64_t map_bytes, int count) {
+  Environment environment;
+  if (environment.open(path, Environment::Mode::kWrite, map_bytes) != StoreError::kNone) return false;
+  Transaction transaction;
+  if (transaction.begin_write(environment) != StoreError::kNone) return false;
+  std::string value(1000, 'v');
+  for (int i = 1; i <= count; ++i) {
+    if (transaction.put(Table::kJournal, static_cast<uint64_t>(i), value) != StoreError::kNone) return false;
+  }
+  return transaction.commit() == StoreError::kNone;
+}
+
+}  // namespace
+
+START_TEST(a_missing_store_is_named_and_nothing_is_made) {
+  TempFolder folder;
+  Environment environment;
+  for (Environment::Mode mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
+    ck_assert(environment.open(folder.path() + "/none", mode) == StoreError::kNoStore);
+    ck_assert(environment.open(folder.path(), mode) == StoreError::kNoStore);
+    ck_assert(!environment.is_open());
+  }
+  ck_assert(std::filesystem::is_empty(folder.path()));
+}
+END_TEST
+
+START_TEST(a_foreign_file_is_refused) {
+  TempFolder folder;
+  std::ofstream(folder.path() + "/data.mdb") << std::string(8192, 'x');
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kRead) == StoreError::kVersion);
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kVersion);
+}
+END_TEST
+
+START_TEST(another_format_version_is_refused) {
+  TempFolder folder;
+  make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+  ck_assert(transaction.put(Table::kMeta, kFormatKey, std::string_view("\2\0\0\0", 4)) == StoreError::kNone);
+  ck_assert(transaction.commit() == StoreError::kNone);
+  environment.close();
+  ck_assert(environment.open(folder.path(), Environment::Mode::kRead) == StoreError::kVersion);
+}
+END_TEST
+
+START_TEST(put_insert_get_erase) {
+  TempFolder folder;
+  make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+  Bytes value;
+  ck_assert(transaction.get(Table::kAcls, "a", &value) == StoreError::kNotFound);
+  ck_assert(transaction.erase(Table::kAcls, "a") == StoreError::kNotFound);
+  ck_assert(transaction.insert(Table::kAcls, "a", "1") == StoreError::kNone);
+  ck_assert(transaction.insert(Table::kAcls, "a", "2") == StoreError::kExists);
+  ck_assert(transaction.put(Table::kAcls, "a", "3") == StoreError::kNone);
+  ck_assert(transaction.get(Table::kAcls, "a", &value) == StoreError::kNone);
+  ck_assert_view_eq(value, "3");
+  ck_assert(transaction.put(Table::kTokens, uint64_t{300}, "x") == StoreError::kNone);
+  ck_assert(transaction.put(Table::kTokens, uint64_t{2}, "y") == StoreError::kNone);
+  {
+    Cursor cursor;
+    ck_assert(cursor.open(transaction, Table::kTokens) == StoreError::kNone);
+    ck_assert(cursor.first() == StoreError::kNone);
+    ck_assert_uint_eq(cursor.integer_key(), 2);
+    ck_assert(cursor.seek(uint64_t{3}) == StoreError::kNone);
+    ck_assert_uint_eq(cursor.integer_key(), 300);
+    ck_assert(cursor.next() == StoreError::kNotFound);
+    ck_assert(cursor.seek(uint64_t{301}) == StoreError::kNotFound);
+  }
+  ck_assert(transaction.clear(Table::kTokens) == StoreError::kNone);
+  uint64_t count = 9;
+  ck_assert(transaction.count(Table::kTokens, &count) == StoreError::kNone);
+  ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+START_TEST(what_was_not_committed_is_not_there) {
+  TempFolder folder;
+  make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kNone);
+  {
+    Transaction transaction;
+    ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+    ck_assert(transaction.put(Table::kAcls, "a", "1") == StoreError::kNone);
+  }
+  Transaction transaction;
+  ck_assert(transaction.begin_read(environment) == StoreError::kNone);
+  Bytes value;
+  ck_assert(transaction.get(Table::kAcls, "a", &value) == StoreError::kNotFound);
+}
+END_TEST
+
+START_TEST(a_kept_transaction_sees_another_process_commit) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_read(environment) == StoreError::kNone);
+  Cursor cursor;
+  ck_assert(cursor.open(transaction, Table::kJournal) == StoreError::kNone);
+  Bytes value;
+  ck_assert(transaction.get(Table::kJournal, uint64_t{1}, &value) == StoreError::kNotFound);
+  in_child([&] { return put_many(path, kSmallMap, 1); });
+  ck_assert(transaction.get(Table::kJournal, uint64_t{1}, &value) == StoreError::kNotFound);
+  transaction.reset();
+  ck_assert(transaction.renew() == StoreError::kNone);
+  ck_assert(cursor.bind_again(transaction) == StoreError::kNone);
+  ck_assert(transaction.get(Table::kJournal, uint64_t{1}, &value) == StoreError::kNone);
+  ck_assert(cursor.first() == StoreError::kNone);
+}
+END_TEST
+
+START_TEST(growth_by_another_process_is_adopted) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_read(environment) == StoreError::kNone);
+  transaction.reset();
+  in_child([&] { return put_many(path, 64 * kSmallMap, 5000); });
+  ck_assert(transaction.renew() == StoreError::kMapResized);
+  ck_assert(environment.adopt_size() == StoreError::kNone);
+  ck_assert(transaction.renew() == StoreError::kNone);
+  Bytes value;
+  ck_assert(transaction.get(Table::kJournal, uint64_t{5000}, &value) == StoreError::kNone);
+}
+END_TEST
+
+START_TEST(a_full_map_is_told_and_can_grow) {
+  TempFolder folder;
+  make_environment(folder);
+  Environment environment;
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite, kSmallMap) == StoreError::kNone);
+  std::string value(1000, 'v');
+  StoreError error = StoreError::kNone;
+  {
+    Transaction transaction;
+    ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+    for (uint64_t i = 1; i < 5000 && error == StoreError::kNone; ++i) {
+      error = transaction.put(Table::kJournal, i, value);
+    }
+  }
+  ck_assert(error == StoreError::kMapFull);
+  for (int i = 0; i < 4; ++i) ck_assert(environment.grow() == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_write(environment) == StoreError::kNone);
+  for (uint64_t i = 1; i < 5000; ++i) {
+    ck_assert(transaction.put(Table::kJournal, i, value) == StoreError::kNone);
+  }
+  ck_assert(transaction.commit() == StoreError::kNone);
+}
+END_TEST
+
+START_TEST(a_killed_reader_leaves_no_slot_behind) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  int ready[2];
+  ck_assert_int_eq(pipe(ready), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    Environment environment;
+    Transaction transaction;
+    bool begun = environment.open(path, Environment::Mode::kRead) == StoreError::kNone &&
+                 transaction.begin_read(environment) == StoreError::kNone;
+    ssize_t written = write(ready[1], begun ? "y" : "n", 1);
+    pause();
+    _exit(written == 1 ? 0 : 1);
+  }
+  char answer = 0;
+  ck_assert_int_eq(read(ready[0], &answer, 1), 1);
+  ck_assert_int_eq(answer, 'y');
+  // Opened while the reader lives, so that its slot is seen and kept.
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kWrite) == StoreError::kNone);
+  ck_assert_uint_eq(environment.figures().readers_used, 1);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ck_assert_uint_eq(environment.figures().readers_used, 1);
+  environment.clear_stale_readers();
+  ck_assert_uint_eq(environment.figures().readers_used, 0);
+}
+END_TEST
+
+START_TEST(reader_slots_are_the_same_for_every_opener) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  Environment reader;
+  ck_assert(reader.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert_uint_eq(reader.figures().readers_max, kReaderSlots);
+}
+END_TEST
+
+START_TEST(a_replaced_or_shortened_data_file_is_noticed) {
+  TempFolder folder;
+  TempFolder other;
+  std::string path = make_environment(folder);
+  make_environment(other);
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert(environment.is_current());
+  std::filesystem::rename(other.path() + "/data.mdb", path + "/data.mdb");
+  ck_assert(!environment.is_current());
+  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert(environment.is_current());
+  std::filesystem::resize_file(path + "/data.mdb", 8192);
+  ck_assert(!environment.is_current());
+  std::filesystem::remove(path + "/data.mdb");
+  ck_assert(!environment.is_current());
+}
+END_TEST
+
+START_TEST(store_files_have_the_modes_that_protect_them) {
+  umask(0077);  // whatever the caller's
+  StoreFixture fixture;
+  struct stat file {};
+  ck_assert_int_eq(stat(fixture.path().c_str(), &file), 0);
+  ck_assert_int_eq(file.st_mode & 07777, 02750);
+  ck_assert_int_eq(stat((fixture.path() + "/data.mdb").c_str(), &file), 0);
+  ck_assert_int_eq(file.st_mode & 07777, 0640);
+  ck_assert_int_eq(stat((fixture.path() + "/lock.mdb").c_str(), &file), 0);
+  ck_assert_int_eq(file.st_mode & 07777, 0660);
+}
+END_TEST
+
+START_TEST(a_user_of_the_group_can_read_and_not_write) {
+  if (geteuid() != 0) return;  // only root can become somebody else
+  constexpr gid_t kGroup = 33;
+  StoreFixture fixture;
+  for (const char* file : {"", "/data.mdb", "/lock.mdb"}) {
+    ck_assert_int_eq(chown((fixture.path() + file).c_str(), 0, kGroup), 0);
+  }
+  ck_assert_int_eq(chmod(fixture.path().c_str(), 02750), 0);
+  ck_assert_int_eq(chmod(std::filesystem::path(fixture.path()).parent_path().c_str(), 0755), 0);
+  fixture.admin = {};
+  in_child([&] {
+    if (setgid(kGroup) != 0 || setuid(65534) != 0) return false;
+    Environment environment;
+    if (environment.open(fixture.path(), Environment::Mode::kWrite) != StoreError::kPermission) return false;
+    if (open((fixture.path() + "/data.mdb").c_str(), O_RDWR) >= 0) return false;
+    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kNone;
+  });
+  in_child([&] {
+    if (setgid(65534) != 0 || setuid(65534) != 0) return false;
+    Environment environment;
+    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kPermission;
+  });
+}
+END_TEST
+
+START_TEST(every_error_has_a_sentence_with_the_path) {
+  for (int error = 1; error <= static_cast<int>(StoreError::kSystem); ++error) {
+    std::string text = describe(static_cast<StoreError>(error), "/some/store", "the reason");
+    ck_assert_msg(text.find("/some/store") != std::string::npos, "%d: %s", error, text.c_str());
+  }
+}
+END_TEST
+
+START_TEST(check_store_path_names_what_is_wrong) {
+  StoreFixture fixture;
+  ck_assert_view_eq(check_store_path(fixture.path(), 0, 0), "");
+  ck_assert(check_store_path("/nowhere/at/all", 0, 0).find("tokengate init") != std::string::npos);
+  if (geteuid() != 0) return;
+  ck_assert(check_store_path(fixture.path(), 65534, 65534).find("cannot be entered") != std::string::npos);
+  chmod(fixture.path().c_str(), 0755);
+  ck_assert(check_store_path(fixture.path(), 65534, 65534).find("cannot be read") != std::string::npos);
+  chmod((fixture.path() + "/data.mdb").c_str(), 0644);
+  ck_assert(check_store_path(fixture.path(), 65534, 65534).find("read and written") != std::string::npos);
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("store");
+  TCase* tcase = tcase_create("store");
+  tcase_set_timeout(tcase, 60);
+  tcase_add_test(tcase, a_missing_store_is_named_and_nothing_is_made);
+  tcase_add_test(tcase, a_foreign_file_is_refused);
+  tcase_add_test(tcase, another_format_version_is_refused);
+  tcase_add_test(tcase, put_insert_get_erase);
+  tcase_add_test(tcase, what_was_not_committed_is_not_there);
+  tcase_add_test(tcase, a_kept_transaction_sees_another_process_commit);
+  tcase_add_test(tcase, growth_by_another_process_is_adopted);
+  tcase_add_test(tcase, a_full_map_is_told_and_can_grow);
+  tcase_add_test(tcase, a_killed_reader_leaves_no_slot_behind);
+  tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
+  tcase_add_test(tcase, a_replaced_or_shortened_data_file_is_noticed);
+  tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
+  tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
+  tcase_add_test(tcase, every_error_has_a_sentence_with_the_path);
+  tcase_add_test(tcase, check_store_path_names_what_is_wrong);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
