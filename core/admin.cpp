@@ -74,8 +74,8 @@ JournalEntry entry_of(uint64_t seq, const JournalRecord& record) {
   return entry;
 }
 
-/// Calls `visit(seq, record)` for each entry from `from_seq` on until it returns false. Entries out of order or
-/// not decodable end the walk; returns the seq that should have come next.
+/// Calls `visit(seq, record)` for each entry from `from_seq` on until it returns false. Entries out of order
+/// or not decodable end the walk; returns the seq that should have come next.
 template <class Visit>
 uint64_t walk_journal(Transaction& transaction, uint64_t from_seq, Visit&& visit) {
   Cursor cursor;
@@ -147,8 +147,8 @@ Result<Admin> Admin::open(const std::string& path, Access access, RandomSource r
   Result<Admin> result;
   auto impl = std::make_unique<Impl>(path, std::move(random));
   impl->writable_ = access == Access::kReadWrite;
-  StoreError error = impl->environment_.open(
-      path, impl->writable_ ? Environment::Mode::kWrite : Environment::Mode::kRead);
+  StoreError error =
+      impl->environment_.open(path, impl->writable_ ? Environment::Mode::kWrite : Environment::Mode::kRead);
   if (error != StoreError::kNone) {
     result.status = impl->status_of(error);
     return result;
@@ -201,16 +201,17 @@ Result<uint64_t> Admin::verify_journal() const {
   Result<uint64_t> result;
   result.status = impl_->look([&](Tables& tables) {
     Digest previous{};
-    result.value = walk_journal(tables.transaction(), 1, [&](uint64_t seq, const JournalRecord& record) {
-                     Digest hash;
-                     if (!journal_hash(previous, seq, record, &hash)) throw StoreFailure{StoreError::kSystem};
-                     if (hash != record.hash) {
-                       throw Failure{{Code::kStore, "the hash of journal entry " + std::to_string(seq) +
-                                                        " does not hold: it or one before it was altered"}};
-                     }
-                     previous = record.hash;
-                     return true;
-                   }) - 1;
+    result.value =
+        walk_journal(tables.transaction(), 1,
+                     [&](uint64_t seq, const JournalRecord& record) {
+                       if (journal_hash(previous, seq, record) != record.hash) {
+                         throw Failure{{Code::kStore, "the hash of journal entry " + std::to_string(seq) +
+                                                          " does not hold: it or one before it was altered"}};
+                       }
+                       previous = record.hash;
+                       return true;
+                     }) -
+        1;
   });
   return result;
 }

@@ -173,8 +173,7 @@ Status Admin::rename_account(const Change& change, const std::string& username,
   });
 }
 
-Status Admin::set_account_owner(const Change& change, const std::string& username,
-                                const std::string& owner) {
+Status Admin::set_account_owner(const Change& change, const std::string& username, const std::string& owner) {
   return impl_->change(change, [&](Tables& tables) {
     WorkingAccount account = tables.account(username);
     account.owner_id = 0;

@@ -1,5 +1,5 @@
-/// What the parts of the write path share. Inside, a failure is thrown; change() and look() at the edge turn it
-/// into a Status.
+/// What the parts of the write path share. Inside, a failure is thrown; change() and look() at the edge turn
+/// it into a Status.
 #ifndef TOKENGATE_ADMIN_IMPL_H_
 #define TOKENGATE_ADMIN_IMPL_H_
 

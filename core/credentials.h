@@ -18,10 +18,10 @@ struct ParsedCredentials {
 };
 
 /// Reads `fields` under the given schemes. kAbsent: nothing there, or only another scheme. kMalformed: a
-/// scheme that is on with the wrong shape, or more than one set of credentials. kPresent: `*parsed` is filled,
-/// with a user and a secret that keep their grammars.
-/// RFC 9110 11.4 (Authorization: scheme, blanks, credentials), RFC 6750 2.1 (Bearer), RFC 7617 2 (Basic).
-/// `cpanel` and `whm` as the clients of hosting panels send them: USER ":" TOKEN, split at the first colon.
+/// scheme that is on with the wrong shape, or more than one set of credentials. kPresent: `*parsed` is
+/// filled, with a user and a secret that keep their grammars. RFC 9110 11.4 (Authorization: scheme, blanks,
+/// credentials), RFC 6750 2.1 (Bearer), RFC 7617 2 (Basic). `cpanel` and `whm` as the clients of hosting
+/// panels send them: USER ":" TOKEN, split at the first colon.
 Credentials::State parse_credentials(uint8_t schemes, const CredentialFields& fields,
                                      ParsedCredentials* parsed) noexcept;
 

@@ -1,42 +1,23 @@
 // SHA-256, comparison and random bytes from OpenSSL.
+
+// The one-level SHA256_* functions are marked deprecated in favour of EVP, which in OpenSSL 3.0 frees and
+// allocates the algorithm's state at every EVP_DigestInit_ex(): not on a request.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 namespace tokengate {
-namespace {
 
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-EVP_MD* fetch_sha256() { return EVP_MD_fetch(nullptr, "SHA256", nullptr); }
-void free_algorithm(void* algorithm) { EVP_MD_free(static_cast<EVP_MD*>(algorithm)); }
-#else
-EVP_MD* fetch_sha256() { return const_cast<EVP_MD*>(EVP_sha256()); }
-void free_algorithm(void*) {}
-#endif
-
-}  // namespace
-
-Sha256::Sha256() : algorithm_(fetch_sha256()), context_(EVP_MD_CTX_new()) {
-  // The first use allocates inside OpenSSL; have it behind us before the first request.
-  Digest ignored;
-  digest(std::string_view{}, &ignored);
-}
-
-Sha256::~Sha256() {
-  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
-  free_algorithm(algorithm_);
-}
-
-bool Sha256::digest(std::span<const std::string_view> parts, Digest* out) noexcept {
-  if (algorithm_ == nullptr || context_ == nullptr) return false;
-  auto* context = static_cast<EVP_MD_CTX*>(context_);
-  if (EVP_DigestInit_ex(context, static_cast<const EVP_MD*>(algorithm_), nullptr) != 1) return false;
-  for (std::string_view part : parts) {
-    if (EVP_DigestUpdate(context, part.data(), part.size()) != 1) return false;
-  }
-  return EVP_DigestFinal_ex(context, out->data(), nullptr) == 1;
+Digest sha256(std::span<const std::string_view> parts) noexcept {
+  Digest digest;
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  for (std::string_view part : parts) SHA256_Update(&context, part.data(), part.size());
+  SHA256_Final(digest.data(), &context);
+  return digest;
 }
 
 bool equal_constant_time(const Digest& a, const Digest& b) noexcept {

@@ -12,23 +12,11 @@ namespace tokengate {
 
 using Digest = std::array<uint8_t, 32>;
 
-/// SHA-256 with a context that is kept, so that a digest costs no allocation and no algorithm look-up.
-/// Not thread-safe: one per thread.
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  /// The digest of `parts` one after the other. False, with `*out` unspecified, if OpenSSL fails.
-  bool digest(std::span<const std::string_view> parts, Digest* out) noexcept;
-  bool digest(std::string_view text, Digest* out) noexcept { return digest({&text, 1}, out); }
-
- private:
-  void* algorithm_ = nullptr;  // EVP_MD, kept because fetching it takes a lock
-  void* context_ = nullptr;    // EVP_MD_CTX
-};
+/// SHA-256 (FIPS 180-4) of `parts` one after the other. Allocates nothing; any thread.
+Digest sha256(std::span<const std::string_view> parts) noexcept;
+inline Digest sha256(std::string_view text) noexcept {
+  return sha256({&text, 1});
+}
 
 /// Takes the same time wherever the first difference is.
 bool equal_constant_time(const Digest& a, const Digest& b) noexcept;

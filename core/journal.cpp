@@ -13,7 +13,7 @@ std::string_view bytes_of(const T& value) {
 
 }  // namespace
 
-bool journal_hash(const Digest& previous, uint64_t seq, const JournalRecord& record, Digest* hash) {
+Digest journal_hash(const Digest& previous, uint64_t seq, const JournalRecord& record) {
   const std::string_view texts[] = {record.actor, record.action, record.object, record.detail};
   std::array<uint32_t, 4> sizes{};
   for (size_t i = 0; i < sizes.size(); ++i) sizes[i] = static_cast<uint32_t>(texts[i].size());
@@ -28,7 +28,7 @@ bool journal_hash(const Digest& previous, uint64_t seq, const JournalRecord& rec
                                                   texts[2],
                                                   bytes_of(sizes[3]),
                                                   texts[3]};
-  return Sha256().digest(parts, hash);
+  return sha256(parts);
 }
 
 StoreError append_journal(Transaction& transaction, JournalRecord record) {
@@ -48,7 +48,7 @@ StoreError append_journal(Transaction& transaction, JournalRecord record) {
       return error;
     }
   }
-  if (!journal_hash(previous, seq, record, &record.hash)) return StoreError::kSystem;
+  record.hash = journal_hash(previous, seq, record);
   return transaction.insert(Table::kJournal, seq, encode(record));
 }
 

@@ -11,10 +11,10 @@
 
 namespace tokengate {
 
-/// The hash of an entry: SHA-256 over the previous entry's hash (zeros before the first), then seq and time as
-/// 8 little-endian bytes each, then actor, action, object and detail, each after its length in 4 little-endian
-/// bytes. `record.hash` is not read. False if OpenSSL fails.
-bool journal_hash(const Digest& previous, uint64_t seq, const JournalRecord& record, Digest* hash);
+/// The hash of an entry: SHA-256 over the previous entry's hash (zeros before the first), then seq and time
+/// as 8 little-endian bytes each, then actor, action, object and detail, each after its length in 4
+/// little-endian bytes. `record.hash` is not read.
+Digest journal_hash(const Digest& previous, uint64_t seq, const JournalRecord& record);
 
 /// Appends `record` as the next entry; fills in its hash. `transaction` is a write transaction.
 StoreError append_journal(Transaction& transaction, JournalRecord record);

@@ -10,13 +10,14 @@ bool is_alnum(char c) noexcept {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// Whether each byte is alphanumeric or one of `others`.
 bool only_alnum_and(std::string_view text, std::string_view others) noexcept {
-  return std::all_of(text.begin(), text.end(), [others](char c) {
-    return is_alnum(c) || others.find(c) != std::string_view::npos;
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [others](char c) { return is_alnum(c) || others.find(c) != std::string_view::npos; });
 }
 
 bool has_length(std::string_view text, size_t least, size_t most) noexcept {

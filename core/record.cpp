@@ -109,9 +109,13 @@ enum TokenFlag : uint8_t { kFullAccess = 1, kReadOnly = 2, kAccountActive = 4, k
 enum AccountFlag : uint8_t { kActive = 1, kEnabled = 2 };
 enum CatalogFlag : uint8_t { kWrapper = 1, kUnlisted = 2, kRead = 4 };
 
-uint8_t flag(bool set, uint8_t bit) { return set ? bit : 0; }
+uint8_t flag(bool set, uint8_t bit) {
+  return set ? bit : 0;
+}
 
-bool is_service(uint8_t value) noexcept { return value <= static_cast<uint8_t>(Service::kWhm); }
+bool is_service(uint8_t value) noexcept {
+  return value <= static_cast<uint8_t>(Service::kWhm);
+}
 
 }  // namespace
 
@@ -223,9 +227,9 @@ bool decode(std::string_view bytes, AccountRecord* record) noexcept {
 }
 
 std::string encode(const CatalogRecord& record) {
-  Writer writer(
-      Kind::kCatalog,
-      flag(record.wrapper, kWrapper) | flag(record.unlisted, kUnlisted) | flag(record.read, kRead), 0);
+  Writer writer(Kind::kCatalog,
+                flag(record.wrapper, kWrapper) | flag(record.unlisted, kUnlisted) | flag(record.read, kRead),
+                0);
   writer.text(record.acls);
   return writer.finish();
 }

@@ -1,6 +1,6 @@
 /// What a request calls: its path and, where they choose the function, its parameters -> a list of calls.
 /// Pure: no store, no clock, no allocation. The rule behind everything here: a call that the backend could
-/// read differently than we do is not a route (design: "the backend must run what we judged").
+/// read differently than we do is not a route: the backend must run what was judged.
 #ifndef TOKENGATE_ROUTE_H_
 #define TOKENGATE_ROUTE_H_
 
@@ -27,7 +27,8 @@ struct RoutedCall {
   std::string_view module;    ///< uapi, api2: the module; whm1: empty; http: the method
   std::string_view function;  ///< uapi, api2: the function; whm1: `f` or `Group/f`; http: the decoded path
   /// The account that is acted on; empty for whm1 and http calls, and on the service cpanel (there it is the
-  /// caller itself). On the service whm every uapi and api2 call has one.
+  /// caller itself). On the service whm an empty one means that the request names none:
+  /// Outcome::kTargetDenied.
   std::string_view target;
 };
 

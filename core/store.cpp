@@ -26,8 +26,12 @@ constexpr TableSpec kTables[kTableCount] = {
 constexpr mode_t kDataMode = 0640;
 constexpr mode_t kLockMode = 0660;
 
-std::string data_file(const std::string& path) { return path + "/data.mdb"; }
-std::string lock_file(const std::string& path) { return path + "/lock.mdb"; }
+std::string data_file(const std::string& path) {
+  return path + "/data.mdb";
+}
+std::string lock_file(const std::string& path) {
+  return path + "/lock.mdb";
+}
 
 /// The one place where LMDB's codes become ours.
 StoreError to_error(int code) noexcept {
@@ -67,9 +71,15 @@ StoreError to_error(int code) noexcept {
   }
 }
 
-MDB_val to_val(Bytes bytes) noexcept { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-MDB_val to_val(const uint64_t& key) noexcept { return {sizeof key, const_cast<uint64_t*>(&key)}; }
-Bytes to_bytes(const MDB_val& val) noexcept { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+MDB_val to_val(Bytes bytes) noexcept {
+  return {bytes.size(), const_cast<char*>(bytes.data())};
+}
+MDB_val to_val(const uint64_t& key) noexcept {
+  return {sizeof key, const_cast<uint64_t*>(&key)};
+}
+Bytes to_bytes(const MDB_val& val) noexcept {
+  return {static_cast<const char*>(val.mv_data), val.mv_size};
+}
 
 template <class Key>
 StoreError get_value(MDB_txn* txn, unsigned table, const Key& key, Bytes* value) noexcept {
@@ -93,7 +103,9 @@ StoreError erase_key(MDB_txn* txn, unsigned table, const Key& key) noexcept {
   return to_error(mdb_del(txn, table, &key_val, nullptr));
 }
 
-size_t index(Table table) noexcept { return static_cast<size_t>(table); }
+size_t index(Table table) noexcept {
+  return static_cast<size_t>(table);
+}
 
 }  // namespace
 
@@ -102,7 +114,8 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   path_ = path;
   struct stat file {};
   // LMDB would make the files of an empty folder; only kCreate may.
-  if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0) return to_error(system_code_ = errno);
+  if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0)
+    return to_error(system_code_ = errno);
 
   system_code_ = mdb_env_create(&env_);
   if (system_code_ != MDB_SUCCESS) return to_error(system_code_);
@@ -177,7 +190,9 @@ bool Environment::is_current() const noexcept {
          file.st_ino == inode_ && file.st_size >= least_bytes_;
 }
 
-StoreError Environment::adopt_size() noexcept { return to_error(system_code_ = mdb_env_set_mapsize(env_, 0)); }
+StoreError Environment::adopt_size() noexcept {
+  return to_error(system_code_ = mdb_env_set_mapsize(env_, 0));
+}
 
 StoreError Environment::grow() noexcept {
   MDB_envinfo info;
@@ -215,7 +230,9 @@ Environment::Figures Environment::figures() noexcept {
   return figures;
 }
 
-std::string Environment::system_text() const { return mdb_strerror(system_code_); }
+std::string Environment::system_text() const {
+  return mdb_strerror(system_code_);
+}
 
 StoreError Transaction::begin_read(Environment& environment) noexcept {
   int code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
@@ -235,9 +252,13 @@ StoreError Transaction::begin_write(Environment& environment) noexcept {
   return to_error(environment.system_code_ = code);
 }
 
-void Transaction::reset() noexcept { mdb_txn_reset(txn_); }
+void Transaction::reset() noexcept {
+  mdb_txn_reset(txn_);
+}
 
-StoreError Transaction::renew() noexcept { return to_error(mdb_txn_renew(txn_)); }
+StoreError Transaction::renew() noexcept {
+  return to_error(mdb_txn_renew(txn_));
+}
 
 StoreError Transaction::commit() noexcept {
   int code = mdb_txn_commit(txn_);
@@ -313,9 +334,15 @@ StoreError Cursor::move(int operation) noexcept {
   return to_error(code);
 }
 
-StoreError Cursor::first() noexcept { return move(MDB_FIRST); }
-StoreError Cursor::last() noexcept { return move(MDB_LAST); }
-StoreError Cursor::next() noexcept { return move(MDB_NEXT); }
+StoreError Cursor::first() noexcept {
+  return move(MDB_FIRST);
+}
+StoreError Cursor::last() noexcept {
+  return move(MDB_LAST);
+}
+StoreError Cursor::next() noexcept {
+  return move(MDB_NEXT);
+}
 
 StoreError Cursor::seek(Bytes least) noexcept {
   key_ = least;

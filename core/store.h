@@ -31,8 +31,8 @@ enum class StoreError : uint8_t {
   kMapResized,   ///< another process grew it: close all transactions, adopt_size(), try again
   kReadersFull,  ///< no reader slot is free
   kDiskFull,
-  kDamaged,      ///< LMDB or a record's check value says so
-  kSystem,       ///< anything else; see system_code
+  kDamaged,  ///< LMDB or a record's check value says so
+  kSystem,   ///< anything else; see system_code
 };
 
 /// The named databases.

@@ -13,7 +13,9 @@ std::string acl_key(Service service, std::string_view name) {
   return std::string(1, static_cast<char>(service)).append(name);
 }
 
-Bytes bytes_of(const uint64_t& number) { return {reinterpret_cast<const char*>(&number), sizeof number}; }
+Bytes bytes_of(const uint64_t& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
 
 uint64_t number_of(Bytes bytes) {
   uint64_t number = 0;
@@ -31,9 +33,13 @@ Record decoded(Bytes bytes) {
 
 }  // namespace
 
-void refuse(std::string message) { throw Failure{{Code::kRefused, std::move(message)}}; }
+void refuse(std::string message) {
+  throw Failure{{Code::kRefused, std::move(message)}};
+}
 
-void invalid(std::string message) { throw Failure{{Code::kInvalid, std::move(message)}}; }
+void invalid(std::string message) {
+  throw Failure{{Code::kInvalid, std::move(message)}};
+}
 
 void require(StoreError error) {
   if (error != StoreError::kNone) throw StoreFailure{error};
@@ -182,8 +188,7 @@ void Tables::refresh_tokens_of(const WorkingAccount& account) {
 
 std::vector<WorkingToken> Tables::tokens_of(uint32_t account_id, std::optional<Service> service) {
   std::vector<WorkingToken> tokens;
-  std::string prefix =
-      service ? token_name_prefix(account_id, *service) : token_name_prefix(account_id);
+  std::string prefix = service ? token_name_prefix(account_id, *service) : token_name_prefix(account_id);
   Cursor cursor;
   require(cursor.open(transaction_, Table::kTokenNames));
   StoreError error = cursor.seek(prefix);
@@ -214,8 +219,7 @@ WorkingToken Tables::token(const WorkingAccount& account, Service service, const
 
 bool Tables::token_exists(const WorkingAccount& account, Service service, const std::string& name) {
   Bytes value;
-  StoreError error =
-      transaction_.get(Table::kTokenNames, token_name_key(account.id, service, name), &value);
+  StoreError error = transaction_.get(Table::kTokenNames, token_name_key(account.id, service, name), &value);
   if (error == StoreError::kNotFound) return false;
   require(error);
   return true;
@@ -229,8 +233,7 @@ TokenRecord Tables::token_record(TokenKey key) {
   return decoded<TokenRecord>(value);
 }
 
-WorkingToken Tables::working_token(uint32_t account_id, Service service, std::string_view name,
-                                   Bytes value) {
+WorkingToken Tables::working_token(uint32_t account_id, Service service, std::string_view name, Bytes value) {
   auto names = decoded<TokenNameRecord>(value);
   TokenRecord record = token_record(names.key);
   WorkingToken token;
@@ -257,7 +260,9 @@ WorkingToken Tables::working_token(uint32_t account_id, Service service, std::st
   return token;
 }
 
-uint64_t Tables::take_token_id() { return take_number("next_token_id"); }
+uint64_t Tables::take_token_id() {
+  return take_number("next_token_id");
+}
 
 uint64_t Tables::take_number(std::string_view counter) {
   uint64_t next = 1;
@@ -322,7 +327,8 @@ void Tables::require_unused(const Digest& digest) {
 void Tables::erase_token(const WorkingToken& token) {
   require(transaction_.erase(Table::kTokens, token_key(token.digest)));
   if (token.has_former) require(transaction_.erase(Table::kTokens, token_key(token.former_digest)));
-  require(transaction_.erase(Table::kTokenNames, token_name_key(token.account_id, token.service, token.name)));
+  require(
+      transaction_.erase(Table::kTokenNames, token_name_key(token.account_id, token.service, token.name)));
 }
 
 void Tables::erase_former_secret(WorkingToken* token) {

@@ -7,9 +7,13 @@
 
 namespace tokengate {
 
-ReaderSeat::ReaderSeat(Verifier::Impl& verifier) : verifier_(verifier) { verifier_.add(this); }
+ReaderSeat::ReaderSeat(Verifier::Impl& verifier) : verifier_(verifier) {
+  verifier_.add(this);
+}
 
-ReaderSeat::~ReaderSeat() { verifier_.remove(this); }
+ReaderSeat::~ReaderSeat() {
+  verifier_.remove(this);
+}
 
 bool ReaderSeat::enter() noexcept {
   // Twice: the second time after the map was adopted that another process has grown.
@@ -46,7 +50,9 @@ void ReaderSeat::leave() noexcept {
   in_.store(false, std::memory_order_release);
 }
 
-void ReaderSeat::report_damage() noexcept { verifier_.damage_reported_.store(true, std::memory_order_relaxed); }
+void ReaderSeat::report_damage() noexcept {
+  verifier_.damage_reported_.store(true, std::memory_order_relaxed);
+}
 
 void ReaderSeat::drop() noexcept {
   catalog_cursor_.close();
@@ -121,8 +127,12 @@ Verifier::Verifier(std::string store_path) : impl_(std::make_unique<Impl>(std::m
 
 Verifier::~Verifier() = default;
 
-bool Verifier::maintain() noexcept { return impl_->maintain(); }
+bool Verifier::maintain() noexcept {
+  return impl_->maintain();
+}
 
-std::string Verifier::problem() const { return impl_->problem(); }
+std::string Verifier::problem() const {
+  return impl_->problem();
+}
 
 }  // namespace tokengate

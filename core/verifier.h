@@ -65,8 +65,8 @@ class Verifier::Impl {
   void publish() noexcept { published_.store(&environment_); }
 
   const std::string path_;
-  mutable std::mutex mutex_;                         // guards all below but the two atomics
-  std::atomic<Environment*> published_{nullptr};     // null: no store; readers look only at this
+  mutable std::mutex mutex_;                      // guards all below but the two atomics
+  std::atomic<Environment*> published_{nullptr};  // null: no store; readers look only at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
   std::vector<ReaderSeat*> seats_;

@@ -47,7 +47,9 @@ class Report {
   Observer* observer_;
 };
 
-std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+std::string quoted(std::string_view text) {
+  return '"' + std::string(text) + '"';
+}
 
 std::string time_words(int64_t unix_s) {
   if (unix_s == kEndOfTime) return "never";
@@ -95,7 +97,6 @@ class Reader::Impl {
   Outcome damaged() noexcept;
 
   ReaderSeat seat_;
-  Sha256 sha256_;
   Route route_;  // large, so not on the stack of every request
 };
 
@@ -111,7 +112,7 @@ Credentials Reader::Impl::read_credentials(const Rules& rules, const CredentialF
   if (credentials.state != Credentials::kPresent) return credentials;
   credentials.scheme = parsed.scheme;
   credentials.user.assign(parsed.user);
-  if (!sha256_.digest(parsed.secret, &credentials.digest)) credentials.state = Credentials::kMalformed;
+  credentials.digest = sha256(parsed.secret);
   return credentials;
 }
 
@@ -154,7 +155,8 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   return decision;
 }
 
-/// Checks 2 to 6. `*token` is filled, with views into the snapshot, if the token was found, and `*caller` too.
+/// Checks 2 to 6. `*token` is filled, with views into the snapshot, if the token was found, and `*caller`
+/// too.
 Outcome Reader::Impl::check_caller(const Rules& rules, const Credentials& credentials,
                                    const Connection& connection, const Report& report, TokenRecord* token,
                                    Caller* caller) noexcept {
@@ -273,8 +275,8 @@ Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const Tok
   return outcome;
 }
 
-/// What the location itself asks for. A read-only token gets as far as methods that only read (RFC 9110 9.2.1);
-/// for panel calls, which say nothing by their method, check_call_acls() looks further.
+/// What the location itself asks for. A read-only token gets as far as methods that only read (RFC
+/// 9110 9.2.1); for panel calls, which say nothing by their method, check_call_acls() looks further.
 Outcome Reader::Impl::check_required_acls(const Rules& rules, const Call& call, const TokenRecord& token,
                                           Decision* decision) noexcept {
   if (token.read_only && route_.calls[0].api == Api::kHttp && call.method != "GET" && call.method != "HEAD") {

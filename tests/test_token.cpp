@@ -17,7 +17,9 @@ bool counting_bytes(std::span<uint8_t> out) {
   return true;
 }
 
-bool system_bytes(std::span<uint8_t> out) { return random_bytes(out); }
+bool system_bytes(std::span<uint8_t> out) {
+  return random_bytes(out);
+}
 
 }  // namespace
 
@@ -81,7 +83,8 @@ END_TEST
 
 START_TEST(names_keep_their_grammars) {
   ck_assert(is_username("shop") && is_username("a") && is_username("_x") && is_username("a.b-c@d+e_F9"));
-  ck_assert(is_username(std::string(kMaxUserBytes, 'u')) && !is_username(std::string(kMaxUserBytes + 1, 'u')));
+  ck_assert(is_username(std::string(kMaxUserBytes, 'u')) &&
+            !is_username(std::string(kMaxUserBytes + 1, 'u')));
   for (const char* bad : {"", ".a", "-a", "@a", "a b", "a:b", "a/b", "a\n", "a,b", "\xC3\xA4"}) {
     ck_assert_msg(!is_username(bad), "%s", bad);
   }
@@ -89,7 +92,8 @@ START_TEST(names_keep_their_grammars) {
   ck_assert(is_token_name(std::string(50, 'n')) && !is_token_name(std::string(51, 'n')));
   for (const char* bad : {"", "a.b", "a b", "a/b", "ä"}) ck_assert_msg(!is_token_name(bad), "%s", bad);
   ck_assert(is_acl_name("email") && is_acl_name("list-accts") && is_acl_name("a_b.c") && is_acl_name("9"));
-  for (const char* bad : {"", "-a", "?", "*", "*each", "a,b", "a b"}) ck_assert_msg(!is_acl_name(bad), "%s", bad);
+  for (const char* bad : {"", "-a", "?", "*", "*each", "a,b", "a b"})
+    ck_assert_msg(!is_acl_name(bad), "%s", bad);
 }
 END_TEST
 
@@ -97,7 +101,8 @@ START_TEST(header_names_fold_as_cgi_folds_them) {
   for (const char* same : {"X-Tokengate-User", "x-tokengate-user", "X_Tokengate_User", "X-TOKENGATE_user"}) {
     ck_assert_msg(header_names_fold_alike(same, "X-Tokengate-User"), "%s", same);
   }
-  for (const char* other : {"X-Tokengate-Use", "X-Tokengate-User2", "X Tokengate-User", "", "XTokengateUser"}) {
+  for (const char* other :
+       {"X-Tokengate-Use", "X-Tokengate-User2", "X Tokengate-User", "", "XTokengateUser"}) {
     ck_assert_msg(!header_names_fold_alike(other, "X-Tokengate-User"), "%s", other);
   }
 }

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(!row.module.empty() && !row.function.empty());
     require(row.acls.empty() == (row.wrapper || row.unlisted) && !(row.wrapper && row.unlisted));
   }
-  Result<std::vector<CatalogRow>> second = parse_catalog(format_catalog(first.value));
+  Result<std::vector<CatalogRow>> second = parse_catalog(catalog_text(first.value));
   require(second.ok() &&
           std::equal(first.value.begin(), first.value.end(), second.value.begin(), second.value.end(), same));
   return 0;
