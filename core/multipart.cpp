@@ -1,0 +1,63 @@
+// Looks for selectors in multipart/form-data, without relying on its structure.
+#include "multipart.h"
+
+#include <algorithm>
+
+#include "chars.h"
+
+namespace tokengate {
+namespace {
+
+constexpr size_t kReach = 128;       // how far behind "name" a selector still counts
+constexpr size_t kCloseReach = 12;   // the same for api.version, which stands in many innocent files
+constexpr size_t kLongestName = 64;  // with escapes
+constexpr std::string_view kName = "name";
+
+// `at`: just behind the word "name", which begins at `word`.
+bool is_encoded_name(std::string_view body, size_t word, size_t at) noexcept {
+  // "filename*=" is common and names no parameter.
+  bool whole_word = word == 0 || !chars::is_alnum(body[word - 1]);
+  if (whole_word && body.substr(at).starts_with('*')) {
+    char next = at + 1 < body.size() ? body[at + 1] : '\0';
+    return next == '=' || chars::is_digit(next);
+  }
+  size_t value = std::min(body.find_first_not_of(" \t\r\n=\"'", at), body.size());
+  return whole_word && value > at && body.substr(value - 1).starts_with("=?");
+}
+
+// Cheap: no selector begins otherwise ("cp", "co", "ap", "xm", with escapes and folding in between).
+bool may_begin_selector(std::string_view body, size_t at) noexcept {
+  char first = chars::lower(body[at]);
+  char second = at + 1 < body.size() ? chars::lower(body[at + 1]) : '\0';
+  if (first == '%' || !chars::is_alnum(second))
+    return first == '%' || first == 'c' || first == 'a' || first == 'x';
+  return (first == 'c' && (second == 'p' || second == 'o')) || (first == 'a' && second == 'p') ||
+         (first == 'x' && second == 'm');
+}
+
+}  // namespace
+
+NameMatch find_in_multipart(SelectorSet set, std::string_view body) noexcept {
+  NameMatch worst;
+  size_t behind_name = std::string_view::npos;  // of the last word "name" before `at`
+  for (size_t at = 0; at < body.size(); ++at) {
+    if (chars::starts_with_folded(body.substr(at, kName.size()), kName)) {
+      size_t end = at + kName.size();
+      if (is_encoded_name(body, at, end)) return {NameMatch::kLookalike, Selector::kFunction};
+      behind_name = end;
+      at = end - 1;
+      continue;
+    }
+    if (behind_name == std::string_view::npos || at - behind_name > kReach || !may_begin_selector(body, at))
+      continue;
+    NameMatch match = match_start(set, ParamName({body.substr(at, kLongestName), Encoding::kLooseForm}));
+    if (match.kind == NameMatch::kLookalike) {
+      if (match.selector != Selector::kApiVersion || at - behind_name <= kCloseReach) return match;
+    } else if (match.kind != NameMatch::kOther) {
+      worst = match;
+    }
+  }
+  return worst;
+}
+
+}  // namespace tokengate
