@@ -1,0 +1,22 @@
+/// What each cmd_*.cpp adds to the command line.
+#ifndef TOKENGATE_TOOLS_CMD_H_
+#define TOKENGATE_TOOLS_CMD_H_
+
+#include "command.h"
+
+namespace tokengate::cli {
+
+void add_init_command(CommandLine& line);
+void add_catalog_commands(CommandLine& line);
+void add_acl_commands(CommandLine& line);
+void add_account_commands(CommandLine& line);
+void add_token_commands(CommandLine& line);
+void add_token_issue_verbs(CommandLine& line, CLI::App* noun);  ///< create, update and rotate
+void add_verify_commands(CommandLine& line);                    ///< verify and explain
+void add_journal_commands(CommandLine& line);
+void add_stat_command(CommandLine& line);
+void add_completion_command(CommandLine& line);
+
+}  // namespace tokengate::cli
+
+#endif  // TOKENGATE_TOOLS_CMD_H_

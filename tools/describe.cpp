@@ -1,0 +1,85 @@
+// Puts accounts and tokens into words and JSON.
+#include "describe.h"
+
+#include <fmt/format.h>
+
+#include "when.h"
+
+namespace tokengate::cli {
+namespace {
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+}  // namespace
+
+Json account_json(const Account& account) {
+  return {{"id", account.id},
+          {"username", account.username},
+          {"owner", text_or_null(account.owner)},
+          {"active", account.active},
+          {"tokens_enabled", account.tokens_enabled},
+          {"acls", {{"cpanel", account.acls[0]}, {"whm", account.acls[1]}}},
+          {"created", account.created_unix_s},
+          {"token_count", account.token_count}};
+}
+
+Json token_json(const Token& token) {
+  const auto time_or_null = [](bool absent, int64_t unix_s) { return absent ? Json() : Json(unix_s); };
+  const std::optional<int64_t>& former = token.former_secret_until_unix_s;
+  return {{"id", token.id},
+          {"account", token.account},
+          {"service", service_name(token.service)},
+          {"name", token.name},
+          {"full_access", token.full_access},
+          {"read_only", token.read_only},
+          {"acls", token.acls},
+          {"addresses", token.addresses},
+          {"created", token.created_unix_s},
+          {"not_before", time_or_null(token.not_before_unix_s == 0, token.not_before_unix_s)},
+          {"expires", time_or_null(token.expires_unix_s == kNeverExpires, token.expires_unix_s)},
+          {"note", token.note},
+          {"former_secret_until", time_or_null(!former, former.value_or(0))}};
+}
+
+std::string account_state(const Account& account) {
+  return fmt::format("{}{}", account.active ? "active" : "suspended",
+                     account.tokens_enabled ? "" : ", tokens off");
+}
+
+std::string token_state(const Token& token, int64_t now_unix_s) {
+  if (now_unix_s >= token.expires_unix_s) return "expired";
+  return now_unix_s < token.not_before_unix_s ? "not yet valid" : "active";
+}
+
+std::string token_rights(const Token& token) {
+  return fmt::format("{}{}", token.full_access ? "full access" : join(token.acls, ", "),
+                     token.read_only ? " (read only)" : "");
+}
+
+std::vector<std::string> escape_warnings(const Token& token) {
+  std::vector<std::string> warnings;
+  for (const std::string& acl : token.acls) {
+    const std::string_view route = acl_escape_route(token.service, acl);
+    if (!route.empty())
+      warnings.push_back(fmt::format("the ACL {} can lead past this token's limits: {}", acl, route));
+  }
+  return warnings;
+}
+
+void print_tokens(const std::vector<Token>& tokens, bool with_account, int64_t now_unix_s) {
+  std::vector<std::string> headings = {"SERVICE", "NAME", "STATE", "ENDS", "MAY CALL"};
+  if (with_account) headings.insert(headings.begin(), "ACCOUNT");
+  Table table(headings);
+  for (const Token& token : tokens) {
+    std::vector<std::string> cells = {std::string(service_name(token.service)), token.name,
+                                      token_state(token, now_unix_s), time_text(token.expires_unix_s),
+                                      token_rights(token)};
+    if (with_account) cells.insert(cells.begin(), token.account);
+    table.add(cells);
+  }
+  table.print("No tokens.");
+}
+
+}  // namespace tokengate::cli
