@@ -1,0 +1,115 @@
+// The phase handlers: request -> core's call -> decision -> what nginx is told.
+#include "module.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+namespace tokengate {
+namespace {
+
+static_assert(std::is_trivially_destructible_v<Decision>, "lives in a pool");
+
+/// What will reach the backend: the path on the wire, as long as nginx would pass that on, and the one it
+/// serves.
+Call call_of(ngx_http_request_t* r) noexcept {
+  Call call;
+  call.method = view(r->method_name);
+  call.served_path = view(r->uri);
+  call.query = view(r->args);
+  if (r == r->main && r->valid_unparsed_uri) {
+    std::string_view target = view(r->unparsed_uri);
+    size_t mark = target.find('?');
+    call.wire_path = target.substr(0, mark);
+    // nginx cuts a fragment off r->args, but passes it on.
+    call.query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+  }
+  return call;
+}
+
+const Decision* decide(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
+                       const Call& call) noexcept {
+  void* memory = ngx_palloc(r->pool, sizeof(Decision));
+  if (memory == nullptr) return nullptr;
+  Reader* reader = worker_reader(r);
+  if (reader == nullptr) return new (memory) Decision;  // which is kStoreUnavailable
+  return new (memory)
+      Decision(reader->verify(conf.rules, find_credentials(r, conf, state), connection_of(r), call));
+}
+
+/// NGX_OK: granted. NGX_DECLINED: not ours to decide. NGX_DONE: waiting for the body. Else the status to
+/// answer.
+ngx_int_t judge(ngx_http_request_t* r) noexcept {
+  const LocationConf& conf = location_conf(r);
+  if (conf.mode == kModeOff) return NGX_DECLINED;
+  RequestState* state = make_state(r);
+  if (state == nullptr) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+  Call call = call_of(r);
+  ngx_int_t rc = describe_body(r, conf, *state, &call);
+  if (rc != NGX_OK) return rc;
+
+  const Decision* decision = decide(r, conf, *state, call);
+  if (decision == nullptr || own_request_headers(r, *state) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  state->decision = decision;
+  forget_variables(r);
+
+  bool report_only = conf.mode == kModeReportOnly;
+  if (decision->outcome == Outcome::kGranted && !report_only) {
+    if (remove_credentials(r, conf, *state, !conf.pass_authorization) != NGX_OK ||
+        inject_identity(r, conf, *state, decision->caller) != NGX_OK) {
+      return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    state->granted = true;
+    return NGX_OK;
+  }
+
+  if (withdraw_identity(r, *state) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  if (decision->outcome != Outcome::kGranted) log_refusal(r, *state, *decision, report_only);
+  return report_only ? NGX_DECLINED : refuse(r, conf, *state, decision->outcome);
+}
+
+/// Whether an Authorization value is of a scheme that is on here: then it holds a token, or was meant to.
+bool is_ours(std::string_view authorization, uint8_t schemes) noexcept {
+  std::array<char, 8> lowcase{};
+  size_t size = std::min(authorization.find_first_of(" \t"), authorization.size());
+  if (size > lowcase.size()) return false;
+  std::transform(authorization.begin(), authorization.begin() + size, lowcase.begin(),
+                 [](char c) { return static_cast<char>(ngx_tolower(c)); });
+  return (scheme_from_name({lowcase.data(), size}) & schemes) != 0;
+}
+
+}  // namespace
+
+/// Judges what a client asked for, and what an internal redirect made of it.
+ngx_int_t access_handler(ngx_http_request_t* r) {
+  return judge(r);
+}
+
+/// Judges subrequests: they skip the access phase.
+ngx_int_t subrequest_handler(ngx_http_request_t* r) {
+  if (r == r->main) return NGX_DECLINED;
+  ngx_int_t rc = judge(r);
+  return rc == NGX_OK ? NGX_DECLINED : rc;  // NGX_OK would end the phase for others, such as limit_req
+}
+
+/// Behind the access phase. A request that we did not let pass gets here by `satisfy any`: someone else did.
+/// Its token must not reach the backend all the same. Only here, because others read Authorization after us.
+ngx_int_t leave_access_handler(ngx_http_request_t* r) {
+  const LocationConf& conf = location_conf(r);
+  if (conf.mode != kModeOn) return NGX_DECLINED;
+  RequestState* state = make_state(r);
+  if (state == nullptr) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  if (state->granted) return NGX_DECLINED;
+
+  forget_refusal(*state);
+  find_credentials(r, conf, *state);  // an internal redirect to come needs them
+  const ngx_table_elt_t* authorization = r->headers_in.authorization;
+  bool spent = !conf.pass_authorization && authorization != nullptr &&
+               is_ours(view(authorization->value), conf.rules.schemes);
+  if (own_request_headers(r, *state) != NGX_OK || remove_credentials(r, conf, *state, spent) != NGX_OK)
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  return NGX_DECLINED;
+}
+
+}  // namespace tokengate

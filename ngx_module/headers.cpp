@@ -1,0 +1,233 @@
+// The request's header list: removes forged identity and spent credentials from it, and adds the caller's
+// identity.
+#include "module.h"
+
+#include <algorithm>
+#include <new>
+
+namespace tokengate {
+namespace {
+
+/// Removes the elements of `list` for which `unwanted` holds. Elements stay where they are in memory, because
+/// others point to them; only the list's parts change. NGX_ERROR if memory is out: then some may be left.
+template <class Unwanted>
+ngx_int_t remove_headers(ngx_list_t* list, ngx_pool_t* pool, Unwanted unwanted) noexcept {
+  ngx_list_part_t* previous = nullptr;
+  ngx_list_part_t* part = &list->part;
+  ngx_uint_t i = 0;
+  while (part != nullptr) {
+    auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+    if (i >= part->nelts) {
+      previous = part;
+      part = part->next;
+      i = 0;
+    } else if (!unwanted(headers[i])) {
+      i++;
+    } else if (part->nelts == 1 && previous != nullptr) {
+      // An empty part may only be the first: loops over the list read element 0 of the others unasked.
+      previous->next = part->next;
+      if (list->last == part) {
+        list->last = previous;
+        list->nalloc = std::max<ngx_uint_t>(previous->nelts, 1);  // full; and 0 would break the next push
+      }
+      part = part->next;
+      i = 0;
+    } else if (i == part->nelts - 1) {
+      part->nelts--;
+    } else if (i == 0) {
+      part->elts = headers + 1;
+      part->nelts--;
+      if (list->last == part) list->nalloc--;
+    } else {
+      auto* rest = static_cast<ngx_list_part_t*>(ngx_palloc(pool, sizeof(ngx_list_part_t)));
+      if (rest == nullptr) return NGX_ERROR;
+      rest->elts = headers + i + 1;
+      rest->nelts = part->nelts - i - 1;
+      rest->next = part->next;
+      part->nelts = i;
+      part->next = rest;
+      if (list->last == part) {
+        list->last = rest;
+        list->nalloc -= i + 1;
+      }
+      previous = part;
+      part = rest;
+      i = 0;
+    }
+  }
+  return NGX_OK;
+}
+
+template <class Visit>
+void for_each_header(const ngx_list_t& list, Visit visit) noexcept {
+  for (const ngx_list_part_t* part = &list.part; part != nullptr; part = part->next) {
+    auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+    for (ngx_uint_t i = 0; i < part->nelts; i++) visit(headers[i]);
+  }
+}
+
+ngx_int_t remove_identity(ngx_http_request_t* r) noexcept {
+  const ServerConf& conf = server_conf(r);
+  return remove_headers(&r->headers_in.headers, r->pool, [&conf](const ngx_table_elt_t& header) {
+    return is_identity_header(conf, view(header.key));
+  });
+}
+
+ngx_int_t add_header(ngx_http_request_t* r, const HeaderName& name, std::string_view value) noexcept {
+  auto* header = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_in.headers));
+  if (header == nullptr) return NGX_ERROR;
+  *header = ngx_table_elt_t{};
+  header->hash = name.hash;
+  header->key = name.name;
+  header->lowcase_key = name.lowcase;
+  header->value = ngx_text(value);
+  return NGX_OK;
+}
+
+/// The forms that make_header_name() would give, without a pool.
+HeaderName fixed_name(std::string_view name, std::string_view lowcase) noexcept {
+  ngx_str_t lower = ngx_text(lowcase);
+  return {ngx_text(name), lower.data, ngx_hash_key(lower.data, lower.len)};
+}
+
+bool is_named(const ngx_table_elt_t& header, const HeaderName& name) noexcept {
+  return header.hash == name.hash && header.key.len == name.name.len &&
+         ngx_memcmp(header.lowcase_key, name.lowcase, name.name.len) == 0;
+}
+
+/// $remote_user has no setter, and is worked out from Basic credentials; a value already there is used
+/// instead.
+void set_remote_user(ngx_http_request_t* r, RequestState& state, std::string_view user) noexcept {
+  ngx_http_variable_value_t& value = r->variables[main_conf(r).remote_user_index];
+  value = {};
+  value.len = static_cast<unsigned>(user.size());
+  value.data = ngx_text(user).data;
+  value.valid = 1;
+  state.remote_user_set = true;
+}
+
+}  // namespace
+
+ngx_int_t make_header_name(ngx_pool_t* pool, std::string_view name, HeaderName* header) {
+  header->name = ngx_text(name);
+  header->lowcase = static_cast<u_char*>(ngx_pnalloc(pool, name.size()));
+  if (header->lowcase == nullptr) return NGX_ERROR;
+  header->hash = ngx_hash_strlow(header->lowcase, header->name.data, header->name.len);
+  return NGX_OK;
+}
+
+void note_identity_names(ServerConf* conf) noexcept {
+  for (std::string_view name : {kUserHeader, kServiceHeader, kTokenHeader})
+    conf->identity_name_lengths |= uint64_t{1} << name.size();
+  if (conf->user_headers == nullptr) return;
+  const auto* names = static_cast<const HeaderName*>(conf->user_headers->elts);
+  for (ngx_uint_t i = 0; i < conf->user_headers->nelts; i++)
+    conf->identity_name_lengths |= uint64_t{1} << names[i].name.len;
+}
+
+bool is_identity_header(const ServerConf& conf, std::string_view name) noexcept {
+  // Folding keeps the length.
+  if (name.size() > kMaxHeaderNameBytes || !(conf.identity_name_lengths & (uint64_t{1} << name.size())))
+    return false;
+  if (header_names_fold_alike(name, kUserHeader) || header_names_fold_alike(name, kServiceHeader) ||
+      header_names_fold_alike(name, kTokenHeader))
+    return true;
+  if (conf.user_headers == nullptr) return false;
+  const auto* names = static_cast<const HeaderName*>(conf.user_headers->elts);
+  return std::any_of(names, names + conf.user_headers->nelts, [name](const HeaderName& header) {
+    return header_names_fold_alike(name, view(header.name));
+  });
+}
+
+/// Removes what a client sent under the name of an identity header, whatever becomes of the request.
+ngx_int_t clean_received_headers_handler(ngx_http_request_t* r) {
+  if (!server_conf(r).present) return NGX_DECLINED;
+  return remove_identity(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/// The same for the page of an error that was met before the phases began: it starts behind the phase above.
+ngx_int_t clean_redirected_headers_handler(ngx_http_request_t* r) {
+  if (!r->internal || r != r->main || !server_conf(r).present) return NGX_DECLINED;
+  const RequestState* state = find_state(r);
+  if (state != nullptr && state->identity_injected) return NGX_DECLINED;
+  return remove_identity(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& conf) noexcept {
+  CredentialFields fields;
+  if (const ngx_table_elt_t* authorization = r->headers_in.authorization) {
+    fields.authorization = view(authorization->value);
+    fields.authorization_count = 1;  // nginx answers a second one with 400
+  }
+  if (conf.key_header == nullptr) return fields;
+  for_each_header(r->headers_in.headers, [&](const ngx_table_elt_t& header) {
+    if (is_named(header, *conf.key_header) && fields.key_count++ == 0) fields.key = view(header.value);
+  });
+  return fields;
+}
+
+ngx_int_t remove_credentials(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
+                             bool authorization) noexcept {
+  const ngx_table_elt_t* spent = authorization ? r->headers_in.authorization : nullptr;
+  const HeaderName* key = conf.key_header;
+  if (spent == nullptr && key == nullptr) return NGX_OK;
+  ngx_int_t rc = remove_headers(&r->headers_in.headers, r->pool, [spent, key](const ngx_table_elt_t& header) {
+    return &header == spent || (key != nullptr && header_names_fold_alike(view(header.key), view(key->name)));
+  });
+  if (spent != nullptr) r->headers_in.authorization = nullptr;
+  state.stripped = true;
+  return rc;
+}
+
+ngx_int_t inject_identity(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
+                          const Caller& caller) noexcept {
+  static const HeaderName service = fixed_name(kServiceHeader, "x-tokengate-service");
+  static const HeaderName token = fixed_name(kTokenHeader, "x-tokengate-token");
+
+  if (withdraw_identity(r, state) != NGX_OK) return NGX_ERROR;
+  state.identity_injected = true;
+  if (add_header(r, *conf.user_header, caller.user.view()) != NGX_OK ||
+      add_header(r, service, service_name(caller.service)) != NGX_OK ||
+      add_header(r, token, caller.token_name.view()) != NGX_OK) {
+    return NGX_ERROR;
+  }
+  set_remote_user(r, state, caller.user.view());
+  return NGX_OK;
+}
+
+ngx_int_t withdraw_identity(ngx_http_request_t* r, RequestState& state) noexcept {
+  if (state.remote_user_set) {
+    r->variables[main_conf(r).remote_user_index].valid = 0;
+    state.remote_user_set = false;
+  }
+  // A subrequest begins with a copy of its parent's headers, identity included.
+  if (!state.identity_injected && r == r->main) return NGX_OK;
+  state.identity_injected = false;
+  return remove_identity(r);
+}
+
+ngx_int_t own_request_headers(ngx_http_request_t* r, RequestState& state) noexcept {
+  if (r == r->main || state.own_headers) return NGX_OK;
+  ngx_list_t own;
+  if (ngx_list_init(&own, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) return NGX_ERROR;
+  bool complete = true;
+  ngx_table_elt_t* authorization = nullptr;
+  for_each_header(r->headers_in.headers, [&](ngx_table_elt_t& header) {
+    auto* copy = static_cast<ngx_table_elt_t*>(ngx_list_push(&own));
+    if (copy == nullptr) {
+      complete = false;
+      return;
+    }
+    *copy = header;
+    if (&header == r->headers_in.authorization) authorization = copy;
+  });
+  if (!complete) return NGX_ERROR;
+  bool single_part = own.last == &own.part;
+  r->headers_in.headers = own;
+  if (single_part) r->headers_in.headers.last = &r->headers_in.headers.part;
+  r->headers_in.authorization = authorization;
+  state.own_headers = true;
+  return NGX_OK;
+}
+
+}  // namespace tokengate

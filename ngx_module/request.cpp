@@ -1,0 +1,103 @@
+// What is kept of a request across internal redirects: its credentials, who called, and the latest decision.
+#include "module.h"
+
+#include <new>
+
+namespace tokengate {
+namespace {
+
+/// Marks our cleanup among the others of a pool; there is nothing to clean.
+void mark(void*) noexcept {}
+
+const Credentials kNoCredentials{};
+
+/// The state of `r`, or of a request it is a subrequest of, whose headers hold the credentials no more.
+const RequestState* find_stripped(ngx_http_request_t* r) noexcept {
+  for (; r != nullptr; r = r->parent) {
+    const RequestState* state = find_state(r);
+    if (state != nullptr && state->stripped) return state;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+RequestState* find_state(ngx_http_request_t* r) noexcept {
+  auto* state = static_cast<RequestState*>(ngx_http_get_module_ctx(r, ngx_http_tokengate_module));
+  if (state != nullptr || (!r->internal && !r->filter_finalize)) return state;
+
+  // An internal redirect cleared the contexts. The pool still has the state.
+  for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
+    if (cleanup->handler != mark) continue;
+    state = static_cast<RequestState*>(cleanup->data);
+    if (state->request != r) continue;
+    state->granted = false;
+    state->refusal_status = 0;
+    state->replace_body = false;
+    ngx_http_set_ctx(r, state, ngx_http_tokengate_module);
+    return state;
+  }
+  return nullptr;
+}
+
+RequestState* make_state(ngx_http_request_t* r) noexcept {
+  RequestState* state = find_state(r);
+  if (state != nullptr) return state;
+  ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(r->pool, sizeof(RequestState));
+  if (cleanup == nullptr) return nullptr;
+  cleanup->handler = mark;
+  state = new (cleanup->data) RequestState;
+  state->request = r;
+  ngx_http_set_ctx(r, state, ngx_http_tokengate_module);
+  return state;
+}
+
+const Decision* latest_decision(ngx_http_request_t* r) noexcept {
+  for (; r != nullptr; r = r->parent) {
+    const RequestState* state = find_state(r);
+    if (state != nullptr && state->decision != nullptr) return state->decision;
+  }
+  return nullptr;
+}
+
+const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& conf,
+                                    RequestState& state) noexcept {
+  if (const RequestState* kept = find_stripped(r)) {
+    bool usable =
+        kept->credentials.state != Credentials::kPresent || (kept->credentials.scheme & conf.rules.schemes);
+    return usable ? kept->credentials : kNoCredentials;
+  }
+  if (state.credentials_conf == &conf) return state.credentials;
+  Reader* reader = worker_reader(r);
+  if (reader == nullptr) return kNoCredentials;
+  state.credentials = reader->read_credentials(conf.rules, credential_fields(r, conf));
+  state.credentials_conf = &conf;
+  return state.credentials;
+}
+
+Connection connection_of(ngx_http_request_t* r) noexcept {
+  Connection connection;
+  connection.client = Address::from_sockaddr(r->connection->sockaddr);
+#if (NGX_HTTP_SSL)
+  connection.tls = r->connection->ssl != nullptr;
+#endif
+  connection.now_unix_s = ngx_time();
+  return connection;
+}
+
+const Caller* identify(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept {
+  if (state.identified_conf == &conf) return state.caller;
+  state.identified_conf = &conf;
+  state.caller = nullptr;
+  Reader* reader = worker_reader(r);
+  if (reader == nullptr) return nullptr;
+  Caller caller;
+  if (!reader->identify(conf.rules, find_credentials(r, conf, state), connection_of(r), &caller))
+    return nullptr;
+  void* memory = ngx_palloc(r->pool, sizeof(Caller));
+  if (memory == nullptr) return nullptr;
+  state.caller = new (memory) Caller(caller);
+  return state.caller;
+}
+
+}  // namespace tokengate
