@@ -1,0 +1,267 @@
+// Directives: what each accepts, and how sections and virtual hosts inherit.
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+#include "module.h"
+
+namespace tokengate {
+namespace {
+
+static_assert(std::is_standard_layout_v<DirConfig>, "setters write to DirConfig by offset");
+static_assert(std::is_trivially_destructible_v<DirConfig>, "nobody runs destructors in a pool");
+
+template <class T>
+T* make(apr_pool_t* pool) {
+  return new (apr_pcalloc(pool, sizeof(T))) T();
+}
+
+ServerConfig* server_config_of(cmd_parms* cmd) {
+  return static_cast<ServerConfig*>(ap_get_module_config(cmd->server->module_config, &tokengate_module));
+}
+
+bool is_token_byte(char c) {
+  // RFC 9110 5.6.2
+  return apr_isalnum(c) || (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr);
+}
+
+/// Null, or why `name` cannot be the name of a header that we read or set.
+const char* header_name_problem(cmd_parms* cmd, const char* name) {
+  static const char* const kTaken[] = {"Authorization",
+                                       "Connection",
+                                       "Content-Encoding",
+                                       "Content-Length",
+                                       "Content-Type",
+                                       "Cookie",
+                                       "Expect",
+                                       "Host",
+                                       "Proxy-Authorization",
+                                       "TE",
+                                       "Transfer-Encoding",
+                                       "Upgrade"};
+  bool ok = *name != '\0';
+  for (const char* c = name; *c != '\0'; ++c) ok = ok && is_token_byte(*c);
+  if (!ok) {
+    return apr_psprintf(cmd->pool, "%s: \"%s\" is not a header name; use one such as X-Api-Key",
+                        cmd->cmd->name, name);
+  }
+  for (const char* taken : kTaken) {
+    if (header_names_fold_alike(name, taken)) {
+      return apr_psprintf(cmd->pool, "%s: %s has a meaning of its own; use another header", cmd->cmd->name,
+                          name);
+    }
+  }
+  return nullptr;
+}
+
+const char* set_store(cmd_parms* cmd, void*, const char* path) {
+  if (const char* problem = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return problem;
+  ServerConfig* config = server_config_of(cmd);
+  if (config->store_path != nullptr) return "TokengateStore stands twice; there is one store per server";
+  config->store_path = ap_server_root_relative(cmd->pool, path);
+  if (config->store_path == nullptr || *path == '\0') {
+    return apr_psprintf(
+        cmd->pool, "TokengateStore: \"%s\" is not a path; name the folder that `tokengate init` made", path);
+  }
+  return nullptr;
+}
+
+const char* set_service(cmd_parms* cmd, void* config, const char* name) {
+  for (Service service : {Service::kCpanel, Service::kWhm}) {
+    if (service_name(service) == name) {
+      static_cast<DirConfig*>(config)->service = static_cast<int>(service);
+      return nullptr;
+    }
+  }
+  return apr_psprintf(cmd->pool, "TokengateService: \"%s\" is no service; use cpanel or whm", name);
+}
+
+const char* set_schemes(cmd_parms* cmd, void* config, int count, char* const names[]) {
+  int schemes = 0;
+  for (int i = 0; i < count; ++i) {
+    Scheme scheme = scheme_from_name(names[i]);
+    if (scheme == kSchemeNone) {
+      return apr_psprintf(
+          cmd->pool, "TokengateSchemes: \"%s\" is no scheme; use cpanel, whm, bearer or basic", names[i]);
+    }
+    schemes |= scheme;
+  }
+  if (count == 0) return "TokengateSchemes needs at least one of cpanel, whm, bearer and basic";
+  static_cast<DirConfig*>(config)->schemes = schemes;
+  return nullptr;
+}
+
+const char* set_header(cmd_parms* cmd, void* config, const char* name) {
+  auto* dir = static_cast<DirConfig*>(config);
+  if (ap_cstr_casecmp(name, "off") == 0) {
+    dir->key_header = "";
+    return nullptr;
+  }
+  if (const char* problem = header_name_problem(cmd, name)) return problem;
+  for (const char* ours : {kUserHeader, kServiceHeader, kTokenHeader}) {
+    if (header_names_fold_alike(name, ours)) {
+      return apr_psprintf(cmd->pool, "TokengateHeader: %s is set for the backend; use another header", name);
+    }
+  }
+  dir->key_header = name;
+  return nullptr;
+}
+
+const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
+  if (const char* problem = header_name_problem(cmd, name)) return problem;
+  for (const char* ours : {kServiceHeader, kTokenHeader}) {
+    if (header_names_fold_alike(name, ours)) {
+      return apr_psprintf(cmd->pool, "TokengateUserHeader: %s carries something else; use another header",
+                          name);
+    }
+  }
+  static_cast<DirConfig*>(config)->user_header = name;
+  *static_cast<const char**>(apr_array_push(server_config_of(cmd)->user_headers)) = name;
+  return nullptr;
+}
+
+const char* set_realm(cmd_parms*, void* config, const char* realm) {
+  for (const char* c = realm; *c != '\0'; ++c) {
+    if (apr_iscntrl(*c)) return "TokengateRealm: control characters cannot stand in a header; leave them out";
+  }
+  static_cast<DirConfig*>(config)->realm = realm;
+  return nullptr;
+}
+
+const char* set_refusals(cmd_parms* cmd, void* config, const char* name) {
+  RefusalStyle style = RefusalStyle::kStandard;
+  if (std::strcmp(name, "panel") == 0) {
+    style = RefusalStyle::kPanel;
+  } else if (std::strcmp(name, "standard") != 0) {
+    return apr_psprintf(cmd->pool, "TokengateRefusals: \"%s\" is no style; use standard or panel", name);
+  }
+  static_cast<DirConfig*>(config)->refusals = static_cast<int>(style);
+  return nullptr;
+}
+
+const char* set_max_body(cmd_parms* cmd, void* config, const char* text) {
+  constexpr apr_off_t kLargest = apr_off_t{1} << 30;
+  char* end = nullptr;
+  apr_off_t bytes = 0;
+  bool ok = apr_isdigit(*text) && apr_strtoff(&bytes, text, &end, 10) == APR_SUCCESS && bytes <= kLargest;
+  if (ok && (*end == 'k' || *end == 'K')) {
+    bytes <<= 10;
+    ++end;
+  } else if (ok && (*end == 'm' || *end == 'M')) {
+    bytes <<= 20;
+    ++end;
+  }
+  if (!ok || *end != '\0' || bytes > kLargest) {
+    return apr_psprintf(
+        cmd->pool, "TokengateMaxBody: \"%s\" is no size; use bytes, or a number with k or m, up to 1024m",
+        text);
+  }
+  static_cast<DirConfig*>(config)->max_body = bytes;
+  return nullptr;
+}
+
+void* field(size_t offset) {
+  return reinterpret_cast<void*>(offset);
+}
+
+int flag(int add, int base) {
+  return add != kUnset ? add : base;
+}
+
+const char* text(const char* add, const char* base) {
+  return add != nullptr ? add : base;
+}
+
+}  // namespace
+
+// AuthType and Require are watched, not replaced: each module that names a directive gets to see it.
+const command_rec kCommands[] = {
+    AP_INIT_TAKE1("AuthType", note_auth_type, nullptr, OR_AUTHCFG, "`Tokengate` asks for a token"),
+    AP_INIT_RAW_ARGS("Require", note_require, nullptr, OR_AUTHCFG,
+                     "`tokengate` asks for a token that may make the call; names of ACLs may follow"),
+    AP_INIT_TAKE1("TokengateStore", set_store, nullptr, RSRC_CONF, "folder of the token store"),
+    AP_INIT_TAKE1("TokengateService", set_service, nullptr, OR_AUTHCFG | RSRC_CONF,
+                  "which service's tokens are taken: cpanel or whm"),
+    AP_INIT_TAKE_ARGV("TokengateSchemes", set_schemes, nullptr, OR_AUTHCFG | RSRC_CONF,
+                      "how a token may come: any of cpanel, whm, bearer and basic"),
+    AP_INIT_TAKE1("TokengateHeader", set_header, nullptr, OR_AUTHCFG | RSRC_CONF,
+                  "a header that may carry a bare token, or off"),
+    AP_INIT_TAKE1("TokengateUserHeader", set_user_header, nullptr, RSRC_CONF | ACCESS_CONF,
+                  "the header that tells the backend the username"),
+    AP_INIT_FLAG("TokengatePassAuthorization", ap_set_flag_slot,
+                 field(offsetof(DirConfig, pass_authorization)), RSRC_CONF | ACCESS_CONF,
+                 "whether the backend gets to see the credentials"),
+    AP_INIT_TAKE1("TokengateRealm", set_realm, nullptr, OR_AUTHCFG | RSRC_CONF,
+                  "the realm of the challenge; without it AuthName"),
+    AP_INIT_TAKE1("TokengateRefusals", set_refusals, nullptr, OR_AUTHCFG | RSRC_CONF,
+                  "the statuses of refusals: standard or panel"),
+    AP_INIT_TAKE1("TokengateMaxBody", set_max_body, nullptr, RSRC_CONF | ACCESS_CONF,
+                  "the largest body that is read to find the function called"),
+    AP_INIT_FLAG("TokengatePlainHttp", ap_set_flag_slot, field(offsetof(DirConfig, plain_http)),
+                 RSRC_CONF | ACCESS_CONF, "whether credentials are taken over plain HTTP from anywhere"),
+    AP_INIT_FLAG("TokengateReportOnly", ap_set_flag_slot, field(offsetof(DirConfig, report_only)),
+                 RSRC_CONF | ACCESS_CONF, "whether to decide and log, but let everything pass"),
+    {nullptr, {}, nullptr, 0, RAW_ARGS, nullptr}};
+
+void* create_dir_config(apr_pool_t* pool, char*) {
+  auto* config = make<DirConfig>(pool);
+  config->service = config->schemes = config->report_only = config->refusals = kUnset;
+  config->pass_authorization = config->plain_http = kUnset;
+  config->max_body = kUnset;
+  return config;
+}
+
+void* merge_dir_config(apr_pool_t* pool, void* base_config, void* add_config) {
+  const auto* base = static_cast<const DirConfig*>(base_config);
+  const auto* add = static_cast<const DirConfig*>(add_config);
+  auto* config = make<DirConfig>(pool);
+  config->service = flag(add->service, base->service);
+  config->schemes = flag(add->schemes, base->schemes);
+  config->report_only = flag(add->report_only, base->report_only);
+  config->refusals = flag(add->refusals, base->refusals);
+  config->pass_authorization = flag(add->pass_authorization, base->pass_authorization);
+  config->plain_http = flag(add->plain_http, base->plain_http);
+  config->max_body = add->max_body != kUnset ? add->max_body : base->max_body;
+  config->key_header = text(add->key_header, base->key_header);
+  config->user_header = text(add->user_header, base->user_header);
+  config->realm = text(add->realm, base->realm);
+
+  // As mod_authz_core merges by default: a section's own Require lines replace the inherited ones.
+  bool own = add->asks != Asks::kNothing;
+  config->asks = own ? add->asks : base->asks;
+  config->names_auth_type = add->names_auth_type || base->names_auth_type;
+  config->unguarded = own                    ? add->unguarded
+                      : add->names_auth_type ? base->asks == Asks::kNoUser
+                                             : base->unguarded;
+  config->where = text(add->where, base->where);
+  return config;
+}
+
+void* create_server_config(apr_pool_t* pool, server_rec*) {
+  auto* config = make<ServerConfig>(pool);
+  config->user_headers = apr_array_make(pool, 1, sizeof(const char*));
+  config->auth_sections = apr_array_make(pool, 4, sizeof(const DirConfig*));
+  return config;
+}
+
+// The names that stand outside virtual hosts count in each of them.
+void* merge_server_config(apr_pool_t* pool, void* base_config, void* add_config) {
+  const auto* base = static_cast<const ServerConfig*>(base_config);
+  const auto* add = static_cast<const ServerConfig*>(add_config);
+  auto* config = make<ServerConfig>(pool);
+  config->store_path = base->store_path;
+  config->user_headers = apr_array_append(pool, base->user_headers, add->user_headers);
+  config->auth_sections = add->auth_sections;
+  return config;
+}
+
+const DirConfig* dir_config(const request_rec* r) noexcept {
+  return static_cast<const DirConfig*>(ap_get_module_config(r->per_dir_config, &tokengate_module));
+}
+
+const ServerConfig* server_config(const server_rec* server) noexcept {
+  return static_cast<const ServerConfig*>(ap_get_module_config(server->module_config, &tokengate_module));
+}
+
+}  // namespace tokengate

@@ -1,0 +1,177 @@
+// Watches AuthType and Require, so that a place that only looks protected is found; parses `Require
+// tokengate`.
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "module.h"
+
+#include <unixd.h>
+
+namespace tokengate {
+namespace {
+
+bool in_htaccess(cmd_parms* cmd) {
+  return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != nullptr;
+}
+
+/// "/etc/apache2/x.conf line 12, in <Location "/api">"
+const char* place_of(cmd_parms* cmd) {
+  const ap_directive_t* directive = cmd->directive;
+  if (directive == nullptr) return nullptr;
+  const char* line = apr_psprintf(cmd->pool, "%s line %d", directive->filename, directive->line_num);
+  const ap_directive_t* section = directive->parent;
+  return section == nullptr
+             ? line
+             : apr_pstrcat(cmd->pool, line, ", in ", section->directive, " ", section->args, nullptr);
+}
+
+bool is_negated(const cmd_parms* cmd, const char* word) {
+  if (ap_cstr_casecmp(word, "not") == 0) return true;
+  for (const ap_directive_t* section = cmd->directive; section != nullptr; section = section->parent) {
+    if (ap_cstr_casecmp(section->directive, "<RequireNone") == 0) return true;
+  }
+  return false;
+}
+
+/// Whether this provider decides without knowing who is asking. One that is not known here counts as asking.
+bool needs_no_user(const char* provider) {
+  for (const char* known : {"all", "env", "expr", "forward-dns", "host", "ip", "local", "method"}) {
+    if (ap_cstr_casecmp(provider, known) == 0) return true;
+  }
+  return false;
+}
+
+bool is_acl_name(std::string_view name) {
+  if (name.empty() || name.size() > kMaxAclNameBytes || !apr_isalnum(name.front())) return false;
+  for (char c : name) {
+    if (!apr_isalnum(c) && c != '.' && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
+void warn(server_rec* server, const char* text, const DirConfig& section) {
+  ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, server, "tokengate: AuthType Tokengate at %s %s",
+               section.where, text);
+}
+
+/// Trailers come after the headers were looked at, so none may become one.
+bool merges_trailers(const server_rec* server) {
+  const auto* core = static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
+  return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE;
+}
+
+/// A wrong store must not keep the server's other sites from being served, so this only warns.
+void check_store(server_rec* main, const char* path) noexcept {
+  try {
+    std::string problem = check_store_path(path, ap_unixd_config.user_id, ap_unixd_config.group_id);
+    if (!problem.empty()) {
+      ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, main, "tokengate: TokengateStore: %s",
+                   problem.c_str());
+    }
+  } catch (const std::bad_alloc&) {
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, main,
+                 "tokengate: TokengateStore: not checked: no memory");
+  }
+}
+
+}  // namespace
+
+const char* note_auth_type(cmd_parms* cmd, void* config, const char* name) {
+  if (ap_cstr_casecmp(name, kAuthType) != 0) return nullptr;
+  auto* dir = static_cast<DirConfig*>(config);
+  dir->names_auth_type = true;
+  dir->where = place_of(cmd);
+  // What an .htaccess file says is gone with its request.
+  if (!in_htaccess(cmd)) {
+    auto* server =
+        static_cast<ServerConfig*>(ap_get_module_config(cmd->server->module_config, &tokengate_module));
+    *static_cast<const DirConfig**>(apr_array_push(server->auth_sections)) = dir;
+  }
+  return nullptr;
+}
+
+const char* note_require(cmd_parms* cmd, void* config, const char* line) {
+  auto* dir = static_cast<DirConfig*>(config);
+  const char* word = ap_getword_conf(cmd->temp_pool, &line);
+  bool asks = !is_negated(cmd, word) && !needs_no_user(word);
+  if (asks) {
+    dir->asks = Asks::kSomebody;
+  } else if (dir->asks == Asks::kNothing) {
+    dir->asks = Asks::kNoUser;
+  }
+  return nullptr;
+}
+
+int check_configuration(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main) {
+  // The configuration is read twice at a start; once is enough to hear about it.
+  bool testing = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
+  bool first = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+  bool quiet = first && !testing;
+  const char* store_path = server_config(main)->store_path;
+
+  for (server_rec* server = main; server != nullptr; server = server->next) {
+    if (store_path != nullptr && merges_trailers(server)) {
+      ap_log_error(
+          APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, server,
+          "tokengate: MergeTrailers on would let a client add identity headers after they were removed: "
+          "take it out");
+      return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const ServerConfig* config = server_config(server);
+    // A virtual host without a word about Tokengate has the main server's.
+    if (server != main && config == server_config(main)) continue;
+    for (int i = 0; i < config->auth_sections->nelts; ++i) {
+      const DirConfig* section = APR_ARRAY_IDX(config->auth_sections, i, const DirConfig*);
+      if (store_path == nullptr) {
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, server,
+            "tokengate: AuthType Tokengate at %s needs TokengateStore: name the folder of the token store "
+            "outside all sections",
+            section->where);
+        return HTTP_INTERNAL_SERVER_ERROR;
+      }
+      if (quiet) continue;
+      if (section->asks == Asks::kNothing) {
+        warn(server,
+             "has no Require beside it: unless a later section brings one, requests are refused with 500 "
+             "where "
+             "an inherited Require would let everybody in; add `Require tokengate`",
+             *section);
+      } else if (section->asks == Asks::kNoUser) {
+        warn(server, "protects nothing: no Require beside it asks for a token; add `Require tokengate`",
+             *section);
+      }
+    }
+  }
+  if (store_path != nullptr && !quiet) check_store(main, store_path);
+  return OK;
+}
+
+const char* parse_need(cmd_parms* cmd, const char* line, const void** parsed) {
+  apr_array_header_t* names = apr_array_make(cmd->pool, 4, sizeof(std::string_view));
+  bool catalog = false;
+  const char* rest = line;
+  for (const char* word = ap_getword_conf(cmd->pool, &rest); *word != '\0';
+       word = ap_getword_conf(cmd->pool, &rest)) {
+    if (std::strcmp(word, "catalog") == 0) {
+      catalog = true;
+    } else if (is_acl_name(word)) {
+      new (apr_array_push(names)) std::string_view(word);
+    } else {
+      return apr_psprintf(
+          cmd->pool, "Require tokengate: \"%s\" is no name of an ACL; use letters, digits, '.', '_' and '-'",
+          word);
+    }
+  }
+  if (catalog && names->nelts > 0) {
+    return "Require tokengate: `catalog` leaves the choice of ACLs to the catalog; name ACLs or `catalog`, "
+           "not both";
+  }
+  auto* need = new (apr_palloc(cmd->pool, sizeof(Need))) Need();
+  need->acls = {reinterpret_cast<const std::string_view*>(names->elts), static_cast<size_t>(names->nelts)};
+  *parsed = need;
+  return nullptr;
+}
+
+}  // namespace tokengate

@@ -1,0 +1,139 @@
+// The hooks that decide: who is asking (check_authn), may they (Require tokengate), and the refusal's status.
+#include <new>
+
+#include "module.h"
+
+namespace tokengate {
+namespace {
+
+/// Checks 1 to 8 passed: the caller is known, and the call is one. Whether it is allowed is another question.
+bool is_known_call(const Decision& decision) noexcept {
+  switch (decision.outcome) {
+    case Outcome::kGranted:
+    case Outcome::kAclDenied:
+    case Outcome::kTargetDenied:
+      return decision.caller_identified;
+    case Outcome::kStoreUnavailable:
+    case Outcome::kNoCredentials:
+    case Outcome::kMalformedCredentials:
+    case Outcome::kInsecureTransport:
+    case Outcome::kUnknownToken:
+    case Outcome::kNotYetValid:
+    case Outcome::kExpired:
+    case Outcome::kAccountSuspended:
+    case Outcome::kTokensDisabled:
+    case Outcome::kAddressDenied:
+    case Outcome::kBadRoute:
+    case Outcome::kApiRefused:
+      return false;
+  }
+  return false;
+}
+
+authz_status report(request_rec* r, const Need* need) noexcept {
+  RequestState* state = state_of(r);
+  state->reported = true;
+  const Decision* decision = judge(r, need);
+  export_environment(r, *decision);
+  if (decision->outcome != Outcome::kGranted) log_decision(r, *decision, "would refuse");
+  return AUTHZ_GRANTED;
+}
+
+/// The server asks twice: before authentication, when AUTHZ_DENIED_NO_USER makes it authenticate, and after.
+authz_status check_require(request_rec* r, const char*, const void* parsed) {
+  const auto* need = static_cast<const Need*>(parsed);
+  if (!uses_tokengate(r)) {
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        "tokengate: `Require tokengate` is in force without `AuthType Tokengate`; the request is refused");
+    return AUTHZ_DENIED;
+  }
+  if (dir_config(r)->report_only == 1) return report(r, need);
+  RequestState* state = state_of(r);
+  if (state->identified == nullptr) {
+    if (state->asked == nullptr) state->asked = need;
+    return r->user == nullptr ? AUTHZ_DENIED_NO_USER : AUTHZ_DENIED;
+  }
+  const Decision* decision = need == state->asked ? state->identified : judge(r, need);
+  if (decision->outcome == Outcome::kGranted) {
+    state->granted = decision;
+    state->granted_for = need;
+    return AUTHZ_GRANTED;
+  }
+  if (state->refused == nullptr) state->refused = decision;
+  // Under RequireNone a denial counts in the caller's favour: trouble must not.
+  return is_known_call(*decision) ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
+}
+
+/// What the caller gets whom the token lets in but another Require does not.
+Decision refused_by_others(const Decision& identified) noexcept {
+  Decision decision = identified;
+  decision.outcome = Outcome::kAclDenied;
+  decision.acl.clear();
+  return decision;
+}
+
+}  // namespace
+
+const authz_provider kRequireProvider = {check_require, parse_need};
+
+RequestState* find_state(const request_rec* r) noexcept {
+  return static_cast<RequestState*>(ap_get_module_config(r->request_config, &tokengate_module));
+}
+
+RequestState* state_of(request_rec* r) noexcept {
+  RequestState* state = find_state(r);
+  if (state == nullptr) {
+    state = new (apr_palloc(r->pool, sizeof(RequestState))) RequestState();
+    ap_set_module_config(r->request_config, &tokengate_module, state);
+  }
+  return state;
+}
+
+request_rec* initial_request(request_rec* r) noexcept {
+  while (r->main != nullptr || r->prev != nullptr) r = r->main != nullptr ? r->main : r->prev;
+  return r;
+}
+
+bool uses_tokengate(request_rec* r) noexcept {
+  const char* type = ap_auth_type(r);
+  return type != nullptr && ap_cstr_casecmp(type, kAuthType) == 0;
+}
+
+const char* copy(request_rec* r, std::string_view text) noexcept {
+  return apr_pstrmemdup(r->pool, text.data(), text.size());
+}
+
+int on_check_authn(request_rec* r) {
+  if (!uses_tokengate(r)) return DECLINED;
+  RequestState* state = state_of(r);
+  const Decision* decision = judge(r, state->asked);
+  if (!is_known_call(*decision)) return refuse(r, *decision);
+  state->identified = decision;
+  r->user = const_cast<char*>(copy(r, decision->caller.user.view()));
+  r->ap_auth_type = const_cast<char*>(kAuthType);
+  return OK;
+}
+
+int on_check_authz(request_rec* r) {
+  RequestState* state = find_state(r);
+  if (state == nullptr || state->identified == nullptr || state->asking_others) return DECLINED;
+  // The answer of mod_authz_core can only be 401 or 500; the decision has a better one.
+  state->asking_others = true;
+  int status = ap_run_auth_checker(r);
+  state->asking_others = false;
+  if (status == OK || status == DECLINED) return status;
+  if (state->refused != nullptr) return refuse(r, *state->refused);
+  if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) return status;
+  auto* decision =
+      new (apr_palloc(r->pool, sizeof(Decision))) Decision(refused_by_others(*state->identified));
+  return refuse(r, *decision);
+}
+
+int on_note_auth_failure(request_rec* r, const char* auth_type) {
+  if (ap_cstr_casecmp(auth_type, kAuthType) != 0) return DECLINED;
+  set_challenge(r);
+  return OK;
+}
+
+}  // namespace tokengate

@@ -1,0 +1,91 @@
+// Request headers: a client's copies of ours go, ours come, and the token does not travel on.
+#include <array>
+#include <string_view>
+
+#include "module.h"
+
+namespace tokengate {
+namespace {
+
+bool is_identity_name(const ServerConfig* config, std::string_view name) noexcept {
+  for (const char* ours : {kUserHeader, kServiceHeader, kTokenHeader}) {
+    if (header_names_fold_alike(name, ours)) return true;
+  }
+  for (int i = 0; i < config->user_headers->nelts; ++i) {
+    if (header_names_fold_alike(name, APR_ARRAY_IDX(config->user_headers, i, const char*))) return true;
+  }
+  return false;
+}
+
+/// The first header of `r` with one of our names; null if there is none.
+const char* find_identity(const request_rec* r, const ServerConfig* config) noexcept {
+  const apr_array_header_t* headers = apr_table_elts(r->headers_in);
+  const auto* entries = reinterpret_cast<const apr_table_entry_t*>(headers->elts);
+  for (int i = 0; i < headers->nelts; ++i) {
+    if (entries[i].key != nullptr && is_identity_name(config, entries[i].key)) return entries[i].key;
+  }
+  return nullptr;
+}
+
+/// mod_proxy drops the headers that Connection names. A client must not have ours dropped, nor the one that
+/// said how to read the body.
+void clean_connection_header(request_rec* r, const ServerConfig* config) noexcept {
+  const char* value = apr_table_get(r->headers_in, "Connection");
+  if (value == nullptr) return;
+  char* kept = nullptr;
+  bool changed = false;
+  const char* rest = value;
+  while (const char* name = ap_get_list_item(r->pool, &rest)) {
+    if (is_identity_name(config, name) || header_names_fold_alike(name, "Content-Type")) {
+      changed = true;
+    } else {
+      kept = kept == nullptr ? apr_pstrdup(r->pool, name) : apr_pstrcat(r->pool, kept, ", ", name, nullptr);
+    }
+  }
+  if (!changed) return;
+  if (kept == nullptr) {
+    apr_table_unset(r->headers_in, "Connection");
+  } else {
+    apr_table_setn(r->headers_in, "Connection", kept);
+  }
+}
+
+/// The server joins repeated fields with commas; a token could come in any of them.
+bool any_carries_token(request_rec* r, std::string_view value) noexcept {
+  if (carries_token(r, value)) return true;
+  for (size_t comma = value.find(','); comma != std::string_view::npos; comma = value.find(',')) {
+    value.remove_prefix(comma + 1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    if (carries_token(r, value)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void remove_identity(request_rec* r) noexcept {
+  const ServerConfig* config = server_config(r->server);
+  while (const char* name = find_identity(r, config)) apr_table_unset(r->headers_in, name);
+  clean_connection_header(r, config);
+}
+
+void add_identity(request_rec* r, const Caller& caller) noexcept {
+  const DirConfig* config = dir_config(r);
+  apr_table_setn(r->headers_in, config->user_header != nullptr ? config->user_header : kUserHeader,
+                 copy(r, caller.user.view()));
+  apr_table_setn(r->headers_in, kServiceHeader, copy(r, service_name(caller.service)));
+  apr_table_setn(r->headers_in, kTokenHeader, copy(r, caller.token_name.view()));
+}
+
+void remove_credentials(request_rec* r, bool verified) noexcept {
+  const DirConfig* config = dir_config(r);
+  if (config->pass_authorization == 1) return;
+  const char* authorization = apr_table_get(r->headers_in, "Authorization");
+  if (authorization != nullptr && (verified || any_carries_token(r, authorization))) {
+    apr_table_unset(r->headers_in, "Authorization");
+  }
+  if (config->key_header != nullptr && *config->key_header != '\0')
+    apr_table_unset(r->headers_in, config->key_header);
+}
+
+}  // namespace tokengate

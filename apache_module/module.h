@@ -1,0 +1,218 @@
+/// What the files of mod_tokengate share: configuration, the state of a request, and each file's functions.
+#ifndef TOKENGATE_APACHE_MODULE_H_
+#define TOKENGATE_APACHE_MODULE_H_
+
+// C++20 has designated initializers: with them the server's directive table is checked by the compiler.
+#define AP_HAVE_DESIGNATED_INITIALIZER 1
+
+// The server's other headers need this one first.
+#include <httpd.h>
+
+#include <apr_buckets.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_auth.h>
+#include <util_filter.h>
+
+#include <span>
+#include <string_view>
+
+#include "tokengate/verify.h"
+
+extern __attribute__((visibility("default"))) module tokengate_module;
+APLOG_USE_MODULE(tokengate);
+
+namespace tokengate {
+
+class Store;
+
+inline constexpr char kAuthType[] = "Tokengate";
+inline constexpr char kProviderName[] = "tokengate";
+inline constexpr char kUserHeader[] = "X-Tokengate-User";
+inline constexpr char kServiceHeader[] = "X-Tokengate-Service";
+inline constexpr char kTokenHeader[] = "X-Tokengate-Token";
+inline constexpr char kDefaultRealm[] = "api";
+inline constexpr apr_off_t kDefaultMaxBody = 1 << 20;
+inline constexpr int kUnset = -1;
+
+// Configuration (config.cpp, guard.cpp)
+
+/// What the Require lines of a section ask for.
+enum class Asks : int {
+  kNothing,   ///< there are none
+  kNoUser,    ///< only for what needs no user, such as `all granted` or `ip`
+  kSomebody,  ///< for a user, so that authentication runs
+};
+
+/// Of a section (directory, location, .htaccess file, …). kUnset or null: not said here. Plain, as the
+/// server's own directive setters write to it by offset.
+struct DirConfig {
+  int service;  ///< Service
+  int schemes;  ///< Scheme bits, without kSchemeHeader
+  int report_only;
+  int refusals;  ///< RefusalStyle
+  int pass_authorization;
+  int plain_http;
+  apr_off_t max_body;
+  const char* key_header;  ///< empty: off
+  const char* user_header;
+  const char* realm;
+
+  Asks asks;
+  bool names_auth_type;  ///< AuthType Tokengate stands here
+  /// AuthType Tokengate came after a Require that needs no user, and no Require came with it.
+  bool unguarded;
+  const char* where;  ///< file, line and section, for messages; null: unknown
+};
+
+/// Of a virtual host. `store_path` and `store` are the main server's alone.
+struct ServerConfig {
+  const char* store_path;
+  Store* store;                       ///< in a child: set by child_init
+  apr_array_header_t* user_headers;   ///< const char*: names given with TokengateUserHeader
+  apr_array_header_t* auth_sections;  ///< const DirConfig*: sections with AuthType Tokengate
+};
+
+extern const command_rec kCommands[];
+void* create_dir_config(apr_pool_t* pool, char* path);
+void* merge_dir_config(apr_pool_t* pool, void* base, void* add);
+void* create_server_config(apr_pool_t* pool, server_rec* server);
+void* merge_server_config(apr_pool_t* pool, void* base, void* add);
+const DirConfig* dir_config(const request_rec* r) noexcept;
+const ServerConfig* server_config(const server_rec* server) noexcept;
+
+/// Setters of AuthType and Require: they only watch, mod_authn_core and mod_authz_core do the work.
+const char* note_auth_type(cmd_parms* cmd, void* config, const char* name);
+const char* note_require(cmd_parms* cmd, void* config, const char* line);
+/// The check_config hook: refuses or warns about what could not protect anything.
+int check_configuration(apr_pool_t* pool, apr_pool_t* log_pool, apr_pool_t* temp_pool, server_rec* main);
+
+/// What one `Require tokengate` line asks for.
+struct Need {
+  std::span<const std::string_view> acls;  ///< empty: what the catalog says
+};
+const char* parse_need(cmd_parms* cmd, const char* line, const void** parsed);
+
+// A request
+
+/// A request's body that was read to find the function, for the handler to read again.
+struct KeptBody {
+  Body state = Body::kUnread;
+  std::string_view bytes;
+  size_t taken = 0;
+};
+
+/// A refusal under way to the client.
+struct Answer {
+  Refusal refusal;
+  Decision decision;
+  int status;  ///< what the server was told: 403 where the refusal says 200
+};
+
+/// A request that came through all checks, by whatever Require; what it was when it did.
+struct Passed {
+  const char* uri = nullptr;
+  const char* args = nullptr;
+  const char* method = nullptr;
+  bool judged = false;         ///< by us: its token let it pass
+  bool identity_only = false;  ///< another Require was content with who the caller is
+  const Need* need = nullptr;  ///< of the `Require tokengate` that let it pass
+  Passed* next = nullptr;
+};
+
+/// Of each request, redirected request and subrequest; lies in its pool.
+struct RequestState {
+  const Need* asked = nullptr;           ///< the first `Require tokengate`, asked before authentication
+  const Decision* identified = nullptr;  ///< authentication succeeded with this decision, made for `asked`
+  const Decision* granted = nullptr;     ///< a `Require tokengate` let it pass, …
+  const Need* granted_for = nullptr;     ///< … this one
+  const Decision* refused = nullptr;     ///< the first `Require tokengate` that did not
+  const Decision* told = nullptr;        ///< what the environment tells
+  const Answer* answer = nullptr;        ///< once the request is refused
+  const Answer* inner_answer = nullptr;  ///< of the newest subrequest that was refused
+  bool asking_others = false;            ///< inside our own call of the other authorization hooks
+  bool reported = false;                 ///< report-only: judged and let pass
+  Passed* passed = nullptr;
+  Passed* inner = nullptr;  ///< of subrequests: the server may put one in this request's place
+
+  // Only of the initial request, for all that follow from it:
+  bool length_and_chunked = false;  ///< both Content-Length and Transfer-Encoding came
+  Credentials credentials;          ///< as first found
+  KeptBody body;
+};
+
+/// The state of `r`, made on first use.
+RequestState* state_of(request_rec* r) noexcept;
+/// Null if there is none.
+RequestState* find_state(const request_rec* r) noexcept;
+/// The initial request that `r` follows from through redirects and subrequests.
+request_rec* initial_request(request_rec* r) noexcept;
+/// Whether AuthType Tokengate is in force.
+bool uses_tokengate(request_rec* r) noexcept;
+/// A copy that lies in the pool of `r`, ended by a NUL.
+const char* copy(request_rec* r, std::string_view text) noexcept;
+
+// judge.cpp
+
+/// Decides about the request as it stands now. Lies in r->pool. `need`: null asks the catalog.
+const Decision* judge(request_rec* r, const Need* need) noexcept;
+/// The path as it came, for the refusal's envelope.
+std::string_view path_as_it_came(const request_rec* r) noexcept;
+/// Whether `authorization` is of a scheme that is switched on for `r`, well formed or not.
+bool carries_token(request_rec* r, std::string_view authorization) noexcept;
+
+// body.cpp
+
+void register_body_filter();
+/// Whether the request announces a body of its own.
+bool has_body(const request_rec* r) noexcept;
+/// Reads the body, once per initial request. The handler gets the same bytes again.
+const KeptBody& keep_body(request_rec* r, apr_off_t max_bytes) noexcept;
+/// The insert_filter hook.
+void insert_body_filter(request_rec* r);
+
+// headers.cpp
+
+/// Removes every client header that a backend could take for one of ours.
+void remove_identity(request_rec* r) noexcept;
+void add_identity(request_rec* r, const Caller& caller) noexcept;
+/// Removes what carries the token. `verified`: it let the request pass; else only what looks like a token.
+void remove_credentials(request_rec* r, bool verified) noexcept;
+
+// refusal.cpp
+
+void register_refusal_filter();
+/// Notes the refusal, logs it, and returns the status for the server.
+int refuse(request_rec* r, const Decision& decision) noexcept;
+/// One line for the error log; `verb`: "refused" or "would refuse".
+void log_decision(request_rec* r, const Decision& decision, const char* verb) noexcept;
+/// TOKENGATE_* for scripts, log formats and other modules.
+void export_environment(request_rec* r, const Decision& decision) noexcept;
+/// WWW-Authenticate of the place that `r` is for.
+void set_challenge(request_rec* r) noexcept;
+/// The insert_error_filter hook.
+void insert_refusal_filter(request_rec* r);
+
+// handler.cpp: the hooks that decide
+
+extern const authz_provider kRequireProvider;
+int on_check_authn(request_rec* r);
+int on_check_authz(request_rec* r);
+int on_note_auth_failure(request_rec* r, const char* auth_type);
+
+// passage.cpp: the hooks around the decision
+
+int on_post_read_request(request_rec* r);
+int on_post_perdir_config(request_rec* r);
+int on_fixups(request_rec* r);
+int on_handler(request_rec* r);
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_APACHE_MODULE_H_

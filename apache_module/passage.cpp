@@ -1,0 +1,172 @@
+// The hooks around the decision: what a request carries in, what it carries on, and that what was judged
+// runs.
+#include <cstring>
+#include <new>
+
+#include "module.h"
+
+namespace tokengate {
+namespace {
+
+bool is_configured(const request_rec* r) noexcept {
+  return server_config(r->server)->store_path != nullptr;
+}
+
+bool equal(const char* a, const char* b) noexcept {
+  return a == b || (a != nullptr && b != nullptr && std::strcmp(a, b) == 0);
+}
+
+Passed* note_passed(request_rec* r, const Passed& passed) noexcept {
+  auto* noted = new (apr_palloc(r->pool, sizeof(Passed))) Passed(passed);
+  noted->uri = r->uri;
+  noted->args = r->args;
+  noted->method = r->method;
+  state_of(r)->passed = noted;
+  if (r->main != nullptr) {
+    // In the other request's pool, as it may outlive this one's.
+    RequestState* outer = state_of(r->main);
+    auto* inner = new (apr_palloc(r->main->pool, sizeof(Passed))) Passed(*noted);
+    inner->next = outer->inner;
+    outer->inner = inner;
+  }
+  return noted;
+}
+
+/// Lets `r` pass as `decision` says: with the identity, without the token.
+void let_pass(request_rec* r, const Decision& decision, bool identity_only) noexcept {
+  const Decision* told = &decision;
+  if (identity_only) {
+    auto* granted = new (apr_palloc(r->pool, sizeof(Decision))) Decision(decision);
+    granted->outcome = Outcome::kGranted;
+    granted->acl.clear();
+    told = granted;
+  }
+  remove_identity(r);
+  remove_credentials(r, true);
+  add_identity(r, decision.caller);
+  export_environment(r, *told);
+  // mod_cache would take an answer to a request without Authorization for everybody's.
+  apr_table_setn(r->subprocess_env, "no-cache", "1");
+}
+
+/// Judges `r` again, in place of a request that passed as `before` says. OK or the refusal's status.
+int judge_again(request_rec* r, const Passed& before) noexcept {
+  if (!before.judged) {
+    if (dir_config(r)->report_only != 1) remove_credentials(r, false);
+    return OK;
+  }
+  const Decision* decision = judge(r, before.need);
+  bool known = decision->outcome == Outcome::kAclDenied || decision->outcome == Outcome::kTargetDenied;
+  bool passes = decision->outcome == Outcome::kGranted ||
+                (before.identity_only && known && decision->caller_identified);
+  if (!passes) return refuse(r, *decision);
+  r->user = const_cast<char*>(copy(r, decision->caller.user.view()));
+  let_pass(r, *decision, before.identity_only);
+  return OK;
+}
+
+/// The request that `r` got its authorization from, if the server did not run the phases again because the
+/// configuration is the same.
+const Passed* inherited_passage(const request_rec* r) noexcept {
+  for (const request_rec* before : {r->prev, r->main}) {
+    if (before == nullptr || before->per_dir_config != r->per_dir_config) continue;
+    const RequestState* state = find_state(before);
+    return state != nullptr ? state->passed : nullptr;
+  }
+  return nullptr;
+}
+
+const Passed* inner_passage(const RequestState* state, const char* uri) noexcept {
+  if (state == nullptr) return nullptr;
+  for (const Passed* passed = state->inner; passed != nullptr; passed = passed->next) {
+    // The server hands over the very string.
+    if (passed->uri == uri) return passed;
+  }
+  return nullptr;
+}
+
+/// What was decided earlier stays visible, for log formats and error pages.
+void inherit_environment(request_rec* r) noexcept {
+  const RequestState* before = r->prev != nullptr ? find_state(r->prev) : nullptr;
+  if (before != nullptr && before->told != nullptr) export_environment(r, *before->told);
+}
+
+}  // namespace
+
+int on_post_read_request(request_rec* r) {
+  if (!is_configured(r)) return DECLINED;
+  remove_identity(r);
+  bool initial = r->main == nullptr && r->prev == nullptr;
+  // Of Content-Length beside Transfer-Encoding the server has removed the first and given the connection up.
+  if (initial && r->proto_num < HTTP_VERSION(2, 0) && r->connection->keepalive == AP_CONN_CLOSE &&
+      apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr) {
+    state_of(r)->length_and_chunked = true;
+  }
+  return DECLINED;
+}
+
+int on_post_perdir_config(request_rec* r) {
+  // A subrequest starts with a copy of the headers, with what was added for the request it belongs to.
+  if (r->main != nullptr && is_configured(r)) remove_identity(r);
+  return DECLINED;
+}
+
+int on_fixups(request_rec* r) {
+  if (!is_configured(r)) return DECLINED;
+  if (!uses_tokengate(r)) {
+    inherit_environment(r);
+    note_passed(r, {});
+    return DECLINED;
+  }
+  const DirConfig* config = dir_config(r);
+  if (config->unguarded) {
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        "tokengate: AuthType Tokengate at %s is in force, but the Require in force lets everybody in; the "
+        "request is refused: add `Require tokengate` there",
+        config->where != nullptr ? config->where : "an unknown place");
+    return HTTP_INTERNAL_SERVER_ERROR;
+  }
+  const RequestState* state = find_state(r);
+  Passed passed;
+  if (state != nullptr && state->identified != nullptr) {
+    passed.judged = true;
+    passed.identity_only = state->granted == nullptr;
+    passed.need = state->granted != nullptr ? state->granted_for : nullptr;
+    let_pass(r, state->granted != nullptr ? *state->granted : *state->identified, passed.identity_only);
+  } else if (const Passed* before = inherited_passage(r)) {
+    passed = *before;
+    int status = judge_again(r, *before);
+    if (status != OK) return status;
+  } else if (config->report_only != 1) {
+    // Let in by another Require: whatever token was sent along is not the backend's business.
+    remove_credentials(r, false);
+  }
+  note_passed(r, passed);
+  return DECLINED;
+}
+
+int on_handler(request_rec* r) {
+  if (!is_configured(r)) return DECLINED;
+  const RequestState* state = find_state(r);
+  const Passed* passed = state != nullptr ? state->passed : nullptr;
+  if (passed != nullptr && passed->uri == r->uri && equal(passed->args, r->args) &&
+      equal(passed->method, r->method)) {
+    return DECLINED;
+  }
+  if (!uses_tokengate(r)) return DECLINED;
+  // Another request was put in this one's place (DirectoryIndex, content negotiation), or its parameters were
+  // changed since (a rewrite in a directory).
+  if (passed == nullptr || passed->uri != r->uri) passed = inner_passage(state, r->uri);
+  if (passed == nullptr) {
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "tokengate: what would be served was not judged; the request is refused");
+    return HTTP_FORBIDDEN;
+  }
+  int status = judge_again(r, *passed);
+  if (status != OK) return status;
+  insert_body_filter(r);
+  return DECLINED;
+}
+
+}  // namespace tokengate
