@@ -1,0 +1,165 @@
+# Apache: what the configuration accepts, what it says about mistakes, how it inherits, and that a place that
+# only looks protected is not served.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Tokengate::Backend;
+use Tokengate::Cases;
+
+plan skip_all => 'mod_tokengate is not built' unless Tokengate::Apache->is_available;
+
+my $store   = Tokengate::Store->standard;
+my $folder  = File::Temp->newdir;
+my $backend = Tokengate::Backend->new('http', $folder);
+my $proxied = 'http://127.0.0.1:' . $backend->port;
+
+# What the server says about `text`; `path` undef: without TokengateStore.
+sub says ($text, $path = $store->path) {
+    my $server = Tokengate::Apache->new(store => $path, sites => [], backend => $backend, extra => {apache => $text});
+    return $server->test_configuration;
+}
+
+# [name, configuration, what the message must contain]
+my @refused = (
+    ['service', 'TokengateService root', 'TokengateService: "root" is no service; use cpanel or whm'],
+    ['scheme', 'TokengateSchemes cpanel digest', '"digest" is no scheme; use cpanel, whm, bearer or basic'],
+    ['no scheme', 'TokengateSchemes', 'TokengateSchemes needs at least one'],
+    ['header', 'TokengateHeader "X Key"', '"X Key" is not a header name; use one such as X-Api-Key'],
+    ['header that is Authorization', 'TokengateHeader authorization', 'has a meaning of its own; use another header'],
+    ['header that folds to Content-Type', 'TokengateHeader Content_Type', 'has a meaning of its own; use another header'],
+    ['header that is ours', 'TokengateHeader X_Tokengate_User', 'is set for the backend; use another header'],
+    ['user header', 'TokengateUserHeader X-Tokengate-Token', 'carries something else; use another header'],
+    ['refusals', 'TokengateRefusals html', '"html" is no style; use standard or panel'],
+    ['size', 'TokengateMaxBody 1g', '"1g" is no size; use bytes, or a number with k or m, up to 1024m'],
+    ['negative size', 'TokengateMaxBody -1', 'is no size'],
+    ['huge size', 'TokengateMaxBody 99999999999999999999', 'is no size'],
+    ['flag', 'TokengatePlainHttp maybe', 'must be On or Off'],
+    ['realm', "TokengateRealm \"a\tb\"", 'control characters'],
+    ['trailers', "MergeTrailers on\n<Location /x>\nAuthType Tokengate\nRequire tokengate\n</Location>", 'MergeTrailers on would let a client add'],
+    ['second store', 'TokengateStore /tmp/other', 'TokengateStore stands twice'],
+    ['store in a virtual host', "<VirtualHost *:1>\nTokengateStore /tmp/other\n</VirtualHost>", 'cannot occur within <VirtualHost> section'],
+    ['ACL', "<Location /x>\nAuthType Tokengate\nRequire tokengate e/mail\n</Location>", '"e/mail" is no name of an ACL'],
+    ['catalog and ACL', "<Location /x>\nAuthType Tokengate\nRequire tokengate catalog email\n</Location>", 'name ACLs or `catalog`, not both'],
+);
+for (@refused) {
+    my ($name, $text, $message) = @$_;
+    my ($ok, $said) = says($text);
+    ok(!$ok && index($said, $message) >= 0, "refused: $name") or diag($said);
+}
+my ($ok, $said) = says("<Location /x>\nAuthType tokengate\nRequire tokengate\n</Location>", undef);
+ok(!$ok && $said =~ /AuthType Tokengate at \S+httpd.conf line \d+, in <Location \/x> needs TokengateStore/, 'refused: no store')
+    or diag($said);
+
+# [name, configuration, a warning or undef for none]
+my @accepted = (
+    ['all at once', join("\n", 'TokengateService whm', 'TokengateSchemes cpanel whm bearer basic', 'TokengateHeader X-Api-Key',
+        'TokengateUserHeader X-Remote-User', 'TokengatePassAuthorization on', 'TokengateRealm "my API"', 'TokengateRefusals panel',
+        'TokengateMaxBody 64k', 'TokengatePlainHttp off', 'TokengateReportOnly off', '<Location /x>', 'TokengateHeader off',
+        'AuthType Tokengate', 'Require tokengate email e.mail_2-x', '</Location>'), undef],
+    ['Require around it', "<Location /x>\nAuthType Tokengate\n<RequireAll>\nRequire ip 127.0.0.1\nRequire tokengate\n</RequireAll>\n</Location>", undef],
+    ['AuthType without Require', "<Location /x>\nAuthType Tokengate\n</Location>", qr/in <Location \/x> has no Require beside it/],
+    ['Require all granted beside it', "<Location /x>\nAuthType Tokengate\nRequire all granted\n</Location>", qr/in <Location \/x> protects nothing/],
+    ['a Require that only forbids', "<Location /x>\nAuthType Tokengate\n<RequireAll>\nRequire all granted\nRequire not tokengate ftp\n</RequireAll>\n</Location>",
+        qr/protects nothing/],
+);
+for (@accepted) {
+    my ($name, $text, $warning) = @$_;
+    my ($ok, $said) = says($text);
+    ok($ok && (defined $warning ? $said =~ $warning : $said !~ /tokengate/), "accepted: $name") or diag($said);
+}
+($ok, $said) = says("<Location /x>\nAuthType Tokengate\nRequire tokengate\n</Location>", "$folder/nowhere");
+ok($ok && $said =~ /tokengate: TokengateStore: .*nowhere/, 'a missing store is named, but does not stop the server') or diag($said);
+
+# Inheritance, and the places that look protected.
+my $server = Tokengate::Apache->new(store => $store->path, sites => [], backend => $backend);
+my $html   = $server->folder . '/html';
+$server->{config}{extra}{apache} = <<~"END";
+    TokengateHeader X-Api-Key
+    TokengateUserHeader X-Outer-User
+    ProxyPass /api/ $proxied/api/
+    <Location "/api/">
+      AuthType Tokengate
+      Require tokengate email
+    </Location>
+    <Location "/api/inner/">
+      TokengateUserHeader X-Inner-User
+    </Location>
+    <Location "/api/nokey/">
+      TokengateHeader off
+      TokengateSchemes bearer
+    </Location>
+    <Location "/api/key/">
+      TokengateHeader X-Other-Key
+    </Location>
+    <Location "/api/open/">
+      Require all granted
+    </Location>
+    <Location "/api/open/closed/">
+      Require tokengate ftp
+    </Location>
+    <Location "/looks/">
+      AuthType Tokengate
+    </Location>
+    <Directory $html/htaccess>
+      AllowOverride AuthConfig
+    </Directory>
+    <Directory $html/limited>
+      AllowOverride AuthConfig
+    </Directory>
+    <Directory $html/looks-htaccess>
+      AllowOverride AuthConfig
+    </Directory>
+    END
+$server->write_file('html/looks/x.html', 'secret');
+$server->write_file('html/htaccess/x.html', 'page');
+$server->write_file('html/htaccess/.htaccess', "AuthType Tokengate\nTokengateSchemes bearer\nTokengateHeader off\nTokengateRealm there\nRequire tokengate email\n");
+$server->write_file('html/limited/x.html', 'page');
+$server->write_file('html/limited/.htaccess', "AuthType Tokengate\nTokengatePlainHttp on\nRequire tokengate email\n");
+$server->write_file('html/looks-htaccess/x.html', 'secret');
+$server->write_file('html/looks-htaccess/.htaccess', "AuthType Tokengate\n");
+$server->allow_log(qr/TokengatePlainHttp not allowed here/);
+$server->start;
+
+my $cpanel = 'Authorization: cpanel shop:' . $store->secret('email');
+my $bearer = 'Authorization: Bearer ' . $store->secret('email');
+my $key    = 'X-Api-Key: ' . $store->secret('email');
+my $other  = 'X-Other-Key: ' . $store->secret('email');
+
+# [name, path, headers, status, {header that the backend sees: value}]
+for (
+    ['settings of the server count', '/api/x', [$key], 200, {'X-Outer-User' => 'shop', 'X-Api-Key' => undef}],
+    ['a key twice', '/api/x', [$key, $key], 401],
+    ['a key and credentials', '/api/x', [$key, $cpanel], 401],
+    ['another user header', '/api/inner/x', [$cpanel], 200, {'X-Inner-User' => 'shop', 'X-Outer-User' => undef}],
+    ['client copies of either', '/api/inner/x', [$cpanel, 'X-Outer-User: root', 'x_inner_user: root'], 200,
+        {'X-Inner-User' => 'shop', 'X-Outer-User' => undef, 'X_Inner_User' => undef}],
+    ['client copies in an open place', '/api/open/x', ['X-Outer-User: root', 'X_INNER_USER: root'], 200,
+        {'X-Inner-User' => undef, 'X-Outer-User' => undef, 'X_Inner_User' => undef}],
+    ['an open place keeps a token to itself', '/api/open/x', [$cpanel, $key], 200, {'Authorization' => undef, 'X-Api-Key' => undef}],
+    ['a key switched off', '/api/nokey/x', [$key], 401],
+    ['a scheme switched off', '/api/nokey/x', [$cpanel], 401],
+    ['a scheme switched on', '/api/nokey/x', [$bearer], 200],
+    ['another key', '/api/key/x', [$other], 200, {'X-Other-Key' => undef}],
+    ['not the other key', '/api/key/x', [$key], 401],
+    ['closed within open', '/api/open/closed/x', [$cpanel], 403],
+    ['.htaccess, no token', '/htaccess/x.html', [], 401],
+    ['.htaccess, a scheme that it does not take', '/htaccess/x.html', [$cpanel], 401],
+    ['.htaccess, a scheme that it takes', '/htaccess/x.html', [$bearer], 200],
+    ['.htaccess cannot loosen the transport', '/limited/x.html', [$cpanel], 500],
+    ['AuthType under an inherited Require', '/looks/x.html', [$cpanel], 500],
+    ['AuthType in .htaccess under an inherited Require', '/looks-htaccess/x.html', [$cpanel], 500])
+{
+    my ($name, $path, $headers, $status, $want) = @$_;
+    my $response = $server->request("GET $path", $headers, site => 'localhost');
+    my ($seen)   = $backend->seen;
+    my %seen     = map { (lc $_->[0], $_->[1]) } @{$seen->{headers} // []};
+    is_deeply([$response->status, {map { $_ => $seen{lc $_} } keys %{$want // {}}}], [$status, $want // {}], $name)
+        or diag($response->body, $server->error_log);
+}
+like($server->request('GET /htaccess/x.html', [], site => 'localhost')->header('WWW-Authenticate'), qr/realm="there"/, 'the realm of .htaccess');
+like($server->error_log, qr/AuthType Tokengate at \S+ line \d+, in <Location "\/looks\/"> is in force, but the Require in force lets everybody in/,
+    'such a place is named in the log');
+$server->stop;
+$backend->stop;
+done_testing;
