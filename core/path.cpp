@@ -14,17 +14,30 @@ using chars::is_alnum;
 constexpr size_t kMaxNameBytes = 64;
 constexpr std::string_view kSessionPrefix = "cpsess";
 
-constexpr bool is_unreserved(char c) {
-  return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
+// What a byte may be in a path; one look-up a byte, as every request goes through here.
+enum ByteClass : uint8_t {
+  kUnreserved = 1,  // RFC 3986 2.3
+  kPlain =
+      2,  // pchar of RFC 3986 3.3 but for percent-encoding; without ';', where some backends cut a segment
+  kDelimiter = 4,  // ends or cuts a path, a segment or a name somewhere
+  kSpecial = 8,    // what served_problem() looks at: delimiters, control characters, and all beyond ASCII
+};
 
-// RFC 3986 3.3, without percent-encoding, and without ';': some backends cut a segment there.
-constexpr bool is_plain_pchar(char c) {
-  return is_unreserved(c) || std::string_view("!$&'()*+,=:@").find(c) != std::string_view::npos;
-}
+constexpr std::array<uint8_t, 256> kByteClasses = [] {
+  std::array<uint8_t, 256> classes{};
+  for (size_t byte = 0; byte < classes.size(); ++byte) {
+    char c = static_cast<char>(byte);
+    auto is_one_of = [c](std::string_view set) { return set.find(c) != std::string_view::npos; };
+    if (is_alnum(c) || is_one_of("-._~")) classes[byte] |= kUnreserved | kPlain;
+    if (is_one_of("!$&'()*+,=:@")) classes[byte] |= kPlain;
+    if (is_one_of("/\\;?#%")) classes[byte] |= kDelimiter | kSpecial;
+    if (chars::is_control(c) || !chars::is_ascii(c)) classes[byte] |= kSpecial;
+  }
+  return classes;
+}();
 
-constexpr bool is_path_delimiter(char c) {
-  return std::string_view("/\\;?#%").find(c) != std::string_view::npos;
+bool is(char c, ByteClass byte_class) noexcept {
+  return (kByteClasses[static_cast<unsigned char>(c)] & byte_class) != 0;
 }
 
 // What only the wire form can show: bytes that had to be encoded and were not, and the reverse. What a byte
@@ -32,13 +45,13 @@ constexpr bool is_path_delimiter(char c) {
 std::string_view wire_problem(std::string_view wire) noexcept {
   for (size_t i = 0; i < wire.size(); ++i) {
     char c = wire[i];
-    if (c == '/' || is_plain_pchar(c)) continue;
+    if (c == '/' || is(c, kPlain)) continue;
     if (c != '%') return "a byte in the path that is not allowed there, or has to be percent-encoded";
     int value = chars::percent_value(wire.substr(i));
     if (value < 0) return "an incomplete percent-encoding in the path";
     char decoded = static_cast<char>(value);
-    if (is_unreserved(decoded)) return "percent-encoding in the path of a character that needs none";
-    if (is_path_delimiter(decoded)) return "a percent-encoded delimiter in the path";
+    if (is(decoded, kUnreserved)) return "percent-encoding in the path of a character that needs none";
+    if (is(decoded, kDelimiter)) return "a percent-encoded delimiter in the path";
     i += 2;
   }
   return {};
@@ -73,11 +86,9 @@ std::string_view served_problem(std::string_view served) noexcept {
       if (i == segment && i < served.size()) return "an empty segment in the path";
       if (is_dot_segment(served.substr(segment, i - segment))) return "a dot segment in the path";
       segment = i + 1;
-    } else if (chars::is_control(served[i])) {
-      return "a control character in the path";
-    } else if (is_path_delimiter(served[i])) {
-      return "a delimiter inside a segment of the path";
-    } else if (!chars::is_ascii(served[i])) {
+    } else if (is(served[i], kSpecial)) {
+      if (is(served[i], kDelimiter)) return "a delimiter inside a segment of the path";
+      if (chars::is_control(served[i])) return "a control character in the path";
       size_t length = chars::utf8_length(served.substr(i));
       if (length == 0) return "malformed UTF-8 in the path";
       // U+0080 to U+009F are control characters too.

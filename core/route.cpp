@@ -47,7 +47,7 @@ class Finder {
   bool call_uapi_cpanel(const Parameters& parameters, unsigned depth) noexcept;
   bool call_whm_batch(const Parameters& parameters, unsigned depth) noexcept;
   bool call_uapi(std::string_view module, std::string_view function, std::string_view target,
-                 const Selected& selected, unsigned depth) noexcept;
+                 const Selected* selected, unsigned depth) noexcept;
   bool call_uapi_command(std::string_view command, std::string_view target, unsigned depth) noexcept;
 
   bool read_selectors(SelectorSet set, const Parameters& parameters, Selected* selected) noexcept;
@@ -134,9 +134,10 @@ bool Finder::find(const Path& path) noexcept {
   if (path.family != PathFamily::kExecute) {
     return whm ? call_whm(path.function, parameters, 0) : call_panel(parameters, 0);
   }
+  if (!is_chosen_by_parameters(path)) return call_uapi(path.module, path.function, {}, nullptr, 0);
   Selected selected;
-  if (parameters.count > 0 && !read_selectors(SelectorSet::kUapiBatch, parameters, &selected)) return false;
-  return call_uapi(path.module, path.function, {}, selected, 0);
+  if (!read_selectors(SelectorSet::kUapiBatch, parameters, &selected)) return false;
+  return call_uapi(path.module, path.function, {}, &selected, 0);
 }
 
 bool Finder::call_whm(std::string_view function, const Parameters& parameters, unsigned depth) noexcept {
@@ -156,7 +157,7 @@ bool Finder::call_panel(const Parameters& parameters, unsigned depth) noexcept {
     return false;
   }
   if (selected.has(Selector::kVersion) && !decode(selected.value(Selector::kVersion), &version)) return false;
-  if (version == "3") return call_uapi(module, function, target, selected, depth);
+  if (version == "3") return call_uapi(module, function, target, &selected, depth);
   if (version == "1") {
     refuse("API 1 cannot be called with tokens");
   } else if (version != "2") {
@@ -170,7 +171,7 @@ bool Finder::call_uapi_cpanel(const Parameters& parameters, unsigned depth) noex
   std::string_view module, function, target;
   return read_selectors(SelectorSet::kUapiCpanel, parameters, &selected) &&
          read_function(selected, &module, &function) && read_target(selected, &target) &&
-         call_uapi(module, function, target, selected, depth);
+         call_uapi(module, function, target, &selected, depth);
 }
 
 bool Finder::call_whm_batch(const Parameters& parameters, unsigned depth) noexcept {
@@ -188,18 +189,20 @@ bool Finder::call_whm_batch(const Parameters& parameters, unsigned depth) noexce
   return true;
 }
 
-// `selected` holds the commands in case that this is a batch.
+// `selected` holds the commands in case that this is a batch; null if it is known to be none. It is large, so
+// the ordinary call does not make one.
 bool Finder::call_uapi(std::string_view module, std::string_view function, std::string_view target,
-                       const Selected& selected, unsigned depth) noexcept {
+                       const Selected* selected, unsigned depth) noexcept {
   bool batch = is_batch(module, function);
   if (!batch && chars::equals_folded(module, "batch"))
     return bad("a batch in the wrong case or of an unknown kind");
   if (!add({Api::kUapi, module, function, target}, batch, depth)) return false;
   if (!batch) return true;
-  if (!check_commands(selected)) return false;
-  for (unsigned i = 0; i < selected.command_count; ++i) {
+  if (selected == nullptr) return bad("a batch without a command");
+  if (!check_commands(*selected)) return false;
+  for (unsigned i = 0; i < selected->command_count; ++i) {
     std::string_view command;
-    if (!decode(selected.commands[i], &command) || !call_uapi_command(command, target, depth + 1))
+    if (!decode(selected->commands[i], &command) || !call_uapi_command(command, target, depth + 1))
       return false;
   }
   return true;
@@ -228,12 +231,12 @@ bool Finder::call_uapi_command(std::string_view command, std::string_view target
     return false;
   }
   if (!is_function_name(module_name) || !is_function_name(function_name)) return bad(kShape);
-  Selected selected;
-  if (is_batch(module_name, function_name) &&
-      !read_selectors(SelectorSet::kUapiBatch, parameters, &selected)) {
-    return false;
+  if (!is_batch(module_name, function_name)) {
+    return call_uapi(module_name, function_name, target, nullptr, depth);
   }
-  return call_uapi(module_name, function_name, target, selected, depth);
+  Selected selected;
+  return read_selectors(SelectorSet::kUapiBatch, parameters, &selected) &&
+         call_uapi(module_name, function_name, target, &selected, depth);
 }
 
 bool Finder::read_selectors(SelectorSet set, const Parameters& parameters, Selected* selected) noexcept {

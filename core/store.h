@@ -54,7 +54,7 @@ inline constexpr std::string_view kFormatKey = "format";
 
 /// What every opener maps: address space, not memory and not disk. Far above any real store, so that growth,
 /// which must wait for readers, stays an exception.
-inline constexpr uint64_t kDefaultMapBytes = uint64_t{64} << 30;
+inline constexpr uint64_t kDefaultMapBytes = uint64_t{16} << 30;
 
 /// Reader slots of the lock file: more than the worker threads of a large host. Fixed by whoever opens first,
 /// so it is the same for every opener.
