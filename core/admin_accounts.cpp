@@ -22,6 +22,15 @@ std::string service_and(Service service, const std::vector<std::string>& acls) {
   return std::string(service_name(service)) + ": " + joined(acls);
 }
 
+std::string description_of(const NewAccount& account) {
+  std::string text = account.owner.empty() ? "" : "owner " + account.owner;
+  for (Service service : {Service::kCpanel, Service::kWhm}) {
+    const std::vector<std::string>& acls = account.acls[static_cast<size_t>(service)];
+    if (!acls.empty()) text += (text.empty() ? "" : "; ") + service_and(service, acls);
+  }
+  return text;
+}
+
 /// For people. `names` are the ACL names of both services.
 Account account_of(Tables& tables, const WorkingAccount& working, const Tables::AclNames (&names)[2]) {
   Account account;
@@ -81,10 +90,7 @@ Result<Account> Admin::create_account(const Change& change, const NewAccount& ac
       names[i] = tables.acl_names(service);
     }
     working.id = tables.add_account(working);
-    tables.journal(change, "account.create", account.username,
-                   service_and(Service::kCpanel, account.acls[0]) + "; " +
-                       service_and(Service::kWhm, account.acls[1]) +
-                       (account.owner.empty() ? "" : "; owner " + account.owner));
+    tables.journal(change, "account.create", account.username, description_of(account));
     result.value = account_of(tables, working, names);
   });
   return result;
