@@ -103,6 +103,15 @@ StoreError erase_key(MDB_txn* txn, unsigned table, const Key& key) noexcept {
   return to_error(mdb_del(txn, table, &key_val, nullptr));
 }
 
+/// LMDB 0.9.26 brought races with its robust mutexes (ITS#9278), and 0.9.32 took them back (ITS#10095).
+bool is_racy_library() noexcept {
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  mdb_version(&major, &minor, &patch);
+  return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
+}
+
 size_t index(Table table) noexcept {
   return static_cast<size_t>(table);
 }
@@ -117,6 +126,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0)
     return to_error(system_code_ = errno);
 
+  if (is_racy_library()) return StoreError::kLibrary;
   system_code_ = mdb_env_create(&env_);
   if (system_code_ != MDB_SUCCESS) return to_error(system_code_);
   mdb_env_set_maxdbs(env_, kTableCount);
@@ -396,6 +406,9 @@ std::string describe(StoreError error, const std::string& path, const std::strin
       return "no space is left on the disk of the store at " + path + "; nothing was changed";
     case StoreError::kDamaged:
       return "the store at " + path + " is damaged; restore it from a backup";
+    case StoreError::kLibrary:
+      return "the store at " + path + " is not opened: this LMDB has races in its lock handling; install " +
+             "0.9.25 or older, or 0.9.32 or newer";
     case StoreError::kSystem:
       break;
   }
