@@ -32,6 +32,7 @@ enum class StoreError : uint8_t {
   kReadersFull,  ///< no reader slot is free
   kDiskFull,
   kDamaged,  ///< LMDB or a record's check value says so
+  kLibrary,  ///< the LMDB library at run time is of a version with races in its locks
   kSystem,   ///< anything else; see system_code
 };
 
