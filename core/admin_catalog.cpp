@@ -50,8 +50,9 @@ Result<CatalogSummary> Admin::load_catalog(const Change& change, std::string_vie
                                           encode(record)));
       ++summary.functions;
     }
-    tables.journal(change, "catalog.load", std::to_string(summary.functions) + " functions",
-                   std::to_string(summary.new_acls) + " new ACLs");
+    tables.journal(
+        change, "catalog.load", "catalog",
+        std::to_string(summary.functions) + " functions, " + std::to_string(summary.new_acls) + " new ACLs");
     result.value = summary;
   });
   return result;

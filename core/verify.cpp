@@ -53,6 +53,7 @@ std::string quoted(std::string_view text) {
 
 std::string time_words(int64_t unix_s) {
   if (unix_s == kEndOfTime) return "never";
+  if (unix_s == 0) return "ever";
   return std::to_string(unix_s);
 }
 

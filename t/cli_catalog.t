@@ -67,6 +67,9 @@ my $summary = $cli->json(qw(catalog load --panel));
 cmp_ok($summary->{functions}, '>', 900, 'load --panel');
 is_deeply([map { $_->{acls} } grep { $_->{api} eq 'uapi' && "$_->{module} $_->{function}" eq 'Email list_pops' }
         @{ $cli->json(qw(catalog show)) }], [['email']], 'it knows the usual');
+my $panel = $cli->ok(qw(catalog export));
+$cli->ok(qw(catalog load), "$FindBin::Bin/../tools/catalog/panel.tsv");
+is($cli->ok(qw(catalog export)), $panel, 'the one in the program is the one in the file');
 my $file = "$FindBin::Bin/../tools/catalog/http-example.tsv";
 is($cli->run(qw(catalog load), $file)->{exit}, 0, 'the shipped example loads from its file');
 

@@ -149,6 +149,8 @@ like($cli->ok('--version'), qr/\Atokengate \d+\.\d+\.\d+\n\z/, 'version');
 $cli->ok(qw(account create token --acl all));
 $cli->ok(qw(token create token create --acl all));
 like($cli->ok(qw(token show token create)), qr/\AToken create /, 'an account called token, a token called create');
+is_deeply($cli->json(qw(token create --acl all --address 192.0.2.1 token first))->{acls}, ['all'],
+    'an option takes one value, not the arguments after it');
 is(Tokengate::Cli::decode_json($cli->ok('--json', qw(account show token)))->{username}, 'token', '--json in front');
 is($cli->json('account', '--store', $cli->store, 'show', 'token')->{username}, 'token', '--store in the middle');
 

@@ -29,6 +29,8 @@ sub decide ($request, @options) {
 my $read = "GET /execute/Email/list_pops HTTP/1.1\r\nHost: x\r\n";
 my $api2 = "/json-api/cpanel HTTP/1.1\nAuthorization: Bearer {mail}\n";
 my $form = 'cpanel_jsonapi_apiversion=2&cpanel_jsonapi_module=Email&cpanel_jsonapi_func=listpops';
+my $length = 'Content-Length: ' . length($form) . "\n";
+my $whole  = sprintf "%x\r\n%s\r\n", length $form, $form;
 my $chunks = sprintf "%x\r\n%s\r\n%x;ext\r\n%s\r\n0\r\n\r\n", 10, substr($form, 0, 10), length($form) - 10,
     substr($form, 10);
 
@@ -68,12 +70,14 @@ my @cases = (
     ["GET /execute/Email/../Email/list_pops HTTP/1.1\nAuthorization: Bearer {mail}\n", [], 'bad_route'],
     # Where parameters choose the function, the body counts, however its length is told.
     ["POST $api2\n$form",                                                        [], 'granted'],
-    ["POST ${api2}Content-Length: " . length($form) . "\n\n$form\nmore",         [], 'granted'],
+    ["POST ${api2}$length\n$form\nmore",                                        [], 'granted'],
     ["POST ${api2}Transfer-Encoding: chunked\n\n$chunks",                        [], 'granted'],
     ["POST ${api2}Content-Length: 999\n\n$form",                                 [], 'bad_route'],
     ["POST ${api2}Content-Length: x\n\n$form",                                   [], 'bad_route'],
-    ["POST ${api2}Content-Length: 5\nContent-Length: 6\n\n$form",                [], 'bad_route'],
-    ["POST ${api2}Transfer-Encoding: chunked\n\n" . substr($chunks, 0, -8),      [], 'bad_route'],
+    ["POST ${api2}$length$length\n$form",                                        [], 'bad_route'],
+    ["POST ${api2}Transfer-Encoding: chunked\n\n$whole",                         [], 'bad_route'],
+    ["POST ${api2}Transfer-Encoding: chunked\n\n${whole}0\r\n\r\n",             [], 'granted'],
+    ["POST ${api2}Transfer-Encoding: chunked\n\n${whole}9\r\n&x=y",              [], 'bad_route'],
     ["POST ${api2}Transfer-Encoding: chunked\nContent-Length: 9\n\n$chunks",     [], 'bad_route'],
     ["POST ${api2}Transfer-Encoding: gzip\n\n$form",                             [], 'bad_route'],
     ["POST ${api2}Content-Encoding: gzip\n\n$form",                              [], 'bad_route'],

@@ -83,7 +83,7 @@ std::string usage_problem(const CLI::App& root, const CLI::ParseError& error) {
     return fmt::format("unknown command \"{}\".{}", extras.front(), did_you_mean(extras.front(), verbs));
   }
   if (!extras.empty()) return fmt::format("unexpected argument \"{}\"", extras.front());
-  const std::string message = error.what();
+  std::string message = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && message.starts_with("--")) {
     return fmt::format("{} needs a value", message.substr(0, message.find(':')));
   }

@@ -154,7 +154,7 @@ int64_t parse_when(const std::string& text, int64_t now_unix_s, DayEdge edge) {
   if (text == "now") return now_unix_s;
   int64_t result = 0;
   if (!text.empty() && text.front() == '+') {
-    const std::optional<int64_t> span = seconds_of(std::string_view(text).substr(1));
+    const std::optional<int64_t> span = seconds_of(text.substr(1));
     if (!span) fail(text, "is not a span from now: write one such as +30d, +12h or +15m");
     result = now_unix_s + *span;
   } else if (all_digits(text)) {
