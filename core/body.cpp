@@ -37,16 +37,6 @@ bool is_charset_plain(std::string_view content_type) noexcept {
   return true;
 }
 
-// FNV-1a. Two keys with one hash count as one: this can refuse, never grant.
-uint64_t hash_key(std::string_view key) noexcept {
-  uint64_t hash = 0xcbf29ce484222325;
-  Decoder decoder({key, Encoding::kJson});
-  for (int byte = decoder.next(); byte >= 0; byte = decoder.next()) {
-    hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
-  }
-  return hash;
-}
-
 bool contains(std::string_view content_type, std::string_view lower_case) noexcept {
   return chars::find_folded(content_type, lower_case) != std::string_view::npos;
 }
@@ -63,7 +53,7 @@ std::string_view json_object_problem(std::string_view text) noexcept {
   JsonValue member;
   for (JsonItems items(value); items.next(&key, &member);) {
     if (count == kMaxMembers) return "a JSON object with too many members";
-    uint64_t hash = hash_key(key);
+    uint64_t hash = hash_of({key, Encoding::kJson});
     if (std::find(seen.begin(), seen.begin() + count, hash) != seen.begin() + count) {
       return "a JSON object with two members of one name";
     }

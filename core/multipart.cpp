@@ -2,6 +2,7 @@
 #include "multipart.h"
 
 #include <algorithm>
+#include <array>
 
 #include "chars.h"
 
@@ -25,14 +26,27 @@ bool is_encoded_name(std::string_view body, size_t word, size_t at) noexcept {
   return whole_word && value > at && body.substr(value - 1).starts_with("=?");
 }
 
-// Cheap: no selector begins otherwise ("cp", "co", "ap", "xm", with escapes and folding in between).
-bool may_begin_selector(std::string_view body, size_t at) noexcept {
-  char first = chars::lower(body[at]);
-  char second = at + 1 < body.size() ? chars::lower(body[at + 1]) : '\0';
-  if (first == '%' || !chars::is_alnum(second))
-    return first == '%' || first == 'c' || first == 'a' || first == 'x';
-  return (first == 'c' && (second == 'p' || second == 'o')) || (first == 'a' && second == 'p') ||
-         (first == 'x' && second == 'm');
+// Cheap, and right for all selectors: whether the first letters from `text` on, with anything in between, are
+// those of a selector.
+bool may_begin_selector(std::string_view text) noexcept {
+  constexpr std::array<std::string_view, 4> kBeginnings = {"cpan", "comm", "apiv", "xmli"};
+  char letters[4];
+  size_t count = 0;
+  Decoder decoder({text.substr(0, kLongestName), Encoding::kLooseForm});
+  for (int byte = decoder.next(); byte >= 0 && count < sizeof letters; byte = decoder.next()) {
+    char c = static_cast<char>(byte);
+    if (!chars::is_alnum(c)) {
+      if (count == 0) return false;
+      continue;
+    }
+    letters[count++] = chars::lower(c);
+    std::string_view seen(letters, count);
+    if (std::none_of(kBeginnings.begin(), kBeginnings.end(),
+                     [&](auto word) { return word.starts_with(seen); })) {
+      return false;
+    }
+  }
+  return count == sizeof letters;
 }
 
 }  // namespace
@@ -48,7 +62,8 @@ NameMatch find_in_multipart(SelectorSet set, std::string_view body) noexcept {
       at = end - 1;
       continue;
     }
-    if (behind_name == std::string_view::npos || at - behind_name > kReach || !may_begin_selector(body, at))
+    if (behind_name == std::string_view::npos || at - behind_name > kReach ||
+        !may_begin_selector(body.substr(at)))
       continue;
     NameMatch match = match_start(set, ParamName({body.substr(at, kLongestName), Encoding::kLooseForm}));
     if (match.kind == NameMatch::kLookalike) {

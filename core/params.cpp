@@ -78,6 +78,15 @@ int Decoder::next_json() noexcept {
   return static_cast<int>(0xf0 | (code >> 18));
 }
 
+uint64_t hash_of(Encoded text) noexcept {
+  uint64_t hash = 0xcbf29ce484222325;
+  Decoder decoder(text);
+  for (int byte = decoder.next(); byte >= 0; byte = decoder.next()) {
+    hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
+  }
+  return hash;
+}
+
 bool decodes_alike(Encoded a, Encoded b) noexcept {
   Decoder left(a), right(b);
   for (;;) {

@@ -46,6 +46,10 @@ class Decoder {
   unsigned pending_count_ = 0;
 };
 
+/// FNV-1a of the decoded bytes, up to the first that is not well encoded. For telling names apart where
+/// taking two for one could only refuse a request.
+uint64_t hash_of(Encoded text) noexcept;
+
 /// Whether both are well encoded and decode to the same bytes.
 bool decodes_alike(Encoded a, Encoded b) noexcept;
 
@@ -84,6 +88,7 @@ class ParamName {
 
   /// Decoded; empty if longer than any name that matters.
   std::string_view exact() const noexcept { return {exact_, exact_size_}; }
+  uint64_t hash() const noexcept { return hash_of({exact(), Encoding::kPlain}); }
   /// Something is wrong in it, whatever it names: bad encoding; a control character; percent-encoding that is
   /// still there after decoding, which a second decoding would turn into another name; or bytes that are not
   /// ASCII, which backends may fold into ASCII (overlong UTF-8, a Kelvin sign for K, full-width letters).

@@ -74,6 +74,7 @@ bool decodes_to(std::string_view wire, std::string_view served) noexcept {
 
 // Some file systems ignore blanks and dots at the end of a name, so that ".. " is "..".
 bool is_dot_segment(std::string_view segment) noexcept {
+  if (segment.empty() || (segment.front() != '.' && segment.front() != ' ')) return false;
   return segment.find('.') != std::string_view::npos &&
          segment.find_first_not_of(". ") == std::string_view::npos;
 }
@@ -197,7 +198,8 @@ Path read_path(std::string_view wire, std::string_view served) noexcept {
     if (served.starts_with("//")) served.remove_prefix(1);
   }
   path.problem = wire_problem(wire);
-  if (path.problem.empty() && on_wire && !decodes_to(wire, served)) {
+  // Equal bytes are the common case; served_problem() refuses a percent sign in them.
+  if (path.problem.empty() && on_wire && wire != served && !decodes_to(wire, served)) {
     path.problem = "a path that is not the one that will be served";
   }
   if (path.problem.empty()) path.problem = served_problem(served);

@@ -180,7 +180,7 @@ bool Finder::call_whm_batch(const Parameters& parameters, unsigned depth) noexce
     return false;
   for (unsigned i = 0; i < selected.command_count; ++i) {
     std::string_view command;
-    if (!decode(selected.commands[i], &command)) return false;
+    if (!decode(selected.command(i), &command)) return false;
     size_t mark = std::min(command.find('?'), command.size());
     Parameters arguments;
     arguments.add(Reading::kForm, command.substr(std::min(mark + 1, command.size())));
@@ -202,7 +202,7 @@ bool Finder::call_uapi(std::string_view module, std::string_view function, std::
   if (!check_commands(*selected)) return false;
   for (unsigned i = 0; i < selected->command_count; ++i) {
     std::string_view command;
-    if (!decode(selected->commands[i], &command) || !call_uapi_command(command, target, depth + 1))
+    if (!decode(selected->command(i), &command) || !call_uapi_command(command, target, depth + 1))
       return false;
   }
   return true;

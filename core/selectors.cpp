@@ -96,7 +96,7 @@ class Collector {
   void refuse(NameMatch match, std::string_view reason) noexcept;
   void check_semicolons(std::string_view piece) noexcept;
   void add_selector(Selector selector, Encoded value) noexcept;
-  void add_command(Encoded name, bool numbered, Encoded value) noexcept;
+  void add_command(const ParamName& name, Encoded value) noexcept;
   void add_json_member(std::string_view key, const JsonValue& value) noexcept;
 
   SelectorSet set_;
@@ -139,11 +139,12 @@ void Collector::add_selector(Selector selector, Encoded value) noexcept {
   }
 }
 
-void Collector::add_command(Encoded name, bool numbered, Encoded value) noexcept {
-  if (numbered) {
+void Collector::add_command(const ParamName& name, Encoded value) noexcept {
+  uint64_t hash = name.hash();
+  if (is_numbered(name)) {
     for (unsigned i = 0; i < selected_->command_count; ++i) {
-      if (!decodes_alike(selected_->command_names[i], name)) continue;
-      if (!decodes_alike(selected_->commands[i], value)) {
+      if (selected_->commands[i].name_hash != hash) continue;
+      if (!decodes_alike(selected_->command(i), value)) {
         command_problem("a numbered command stands twice with different values");
       }
       return;
@@ -153,8 +154,8 @@ void Collector::add_command(Encoded name, bool numbered, Encoded value) noexcept
     command_problem("too many commands in a batch");
     return;
   }
-  selected_->command_names[selected_->command_count] = name;
-  selected_->commands[selected_->command_count++] = value;
+  selected_->commands[selected_->command_count++] = {value.raw.data(), value.raw.size(), value.encoding,
+                                                     hash};
 }
 
 void Collector::read_form(std::string_view text) noexcept {
@@ -166,7 +167,7 @@ void Collector::read_form(std::string_view text) noexcept {
     if (match.kind == NameMatch::kSelector) {
       add_selector(match.selector, {raw_value, Encoding::kForm});
     } else if (match.kind == NameMatch::kCommand) {
-      add_command({raw_name, Encoding::kForm}, is_numbered(name), {raw_value, Encoding::kForm});
+      add_command(name, {raw_value, Encoding::kForm});
     } else {
       refuse(match, "a parameter that resembles one which chooses the call");
     }
@@ -200,8 +201,7 @@ void Collector::read_json_object(std::string_view text) noexcept {
 
 void Collector::add_json_member(std::string_view key, const JsonValue& value) noexcept {
   constexpr std::string_view kWrongType = "a JSON value of the wrong type chooses the call";
-  Encoded raw_name = {key, Encoding::kJson};
-  ParamName name(raw_name);
+  ParamName name({key, Encoding::kJson});
   if (name.malformed()) problem("a malformed parameter name");
   NameMatch match = match_name(set_, name);
   if (match.kind == NameMatch::kSelector) {
@@ -214,14 +214,13 @@ void Collector::add_json_member(std::string_view key, const JsonValue& value) no
       problem(kWrongType);
     }
   } else if (match.kind == NameMatch::kCommand) {
-    if (value.kind == JsonValue::kString)
-      return add_command(raw_name, is_numbered(name), {value.raw, Encoding::kJson});
+    if (value.kind == JsonValue::kString) return add_command(name, {value.raw, Encoding::kJson});
     if (value.kind != JsonValue::kArray) return command_problem(kWrongType);
     std::string_view no_key;
     JsonValue element;
     for (JsonItems items(value); items.next(&no_key, &element);) {
       if (element.kind != JsonValue::kString) return command_problem(kWrongType);
-      add_command(raw_name, is_numbered(name), {element.raw, Encoding::kJson});
+      add_command(name, {element.raw, Encoding::kJson});
     }
   } else {
     refuse(match, "a parameter that resembles one which chooses the call");

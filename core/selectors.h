@@ -69,11 +69,22 @@ struct Selected {
   std::array<bool, kSelectorCount> present{};
   std::array<Encoded, kSelectorCount> values;
   unsigned command_count = 0;
-  std::array<Encoded, kMaxInnerCalls> command_names;  ///< values beyond command_count are not set
-  std::array<Encoded, kMaxInnerCalls> commands;
 
   bool has(Selector selector) const noexcept { return present[static_cast<size_t>(selector)]; }
   Encoded value(Selector selector) const noexcept { return values[static_cast<size_t>(selector)]; }
+  Encoded command(unsigned index) const noexcept {
+    const Command& command = commands[index];
+    return {{command.data, command.size}, command.encoding};
+  }
+
+  /// Nothing in it is initialised: most requests have no commands, and there is room for many.
+  struct Command {
+    const char* data;
+    size_t size;
+    Encoding encoding;
+    uint64_t name_hash;
+  };
+  std::array<Command, kMaxInnerCalls> commands;  ///< the first command_count are set
 };
 
 /// Reads all `parameters` once.
