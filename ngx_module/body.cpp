@@ -115,12 +115,10 @@ ngx_int_t describe_body(ngx_http_request_t* r, const LocationConf& conf, Request
     collect(r, conf, call);
   } else if (!has_body(r)) {
     call->body_state = Body::kNone;
-  } else if (r != r->main || r->discard_body) {
-    call->body_state = Body::kUnread;  // it cannot be had any more
   } else if (r->headers_in.content_length_n > static_cast<off_t>(conf.max_body)) {
     call->body_state = Body::kUnreadable;
-  } else if (identify(r, conf, state) == nullptr) {
-    call->body_state = Body::kUnread;  // nobody we know makes us read
+  } else if (r != r->main || r->discard_body || identify(r, conf, state) == nullptr) {
+    call->body_state = Body::kUnread;  // it cannot be had any more; or nobody we know wants us to read it
   } else {
     r->request_body_in_single_buf = 1;
     r->request_body_no_buffering = 0;

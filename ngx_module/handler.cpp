@@ -31,7 +31,7 @@ const Decision* decide(ngx_http_request_t* r, const LocationConf& conf, RequestS
                        const Call& call) noexcept {
   void* memory = ngx_palloc(r->pool, sizeof(Decision));
   if (memory == nullptr) return nullptr;
-  Reader* reader = worker_reader(r);
+  Reader* reader = worker_reader();
   if (reader == nullptr) return new (memory) Decision;  // which is kStoreUnavailable
   return new (memory)
       Decision(reader->verify(conf.rules, find_credentials(r, conf, state), connection_of(r), call));

@@ -90,6 +90,9 @@ HeaderName fixed_name(std::string_view name, std::string_view lowcase) noexcept 
   return {ngx_text(name), lower.data, ngx_hash_key(lower.data, lower.len)};
 }
 
+const HeaderName kServiceName = fixed_name(kServiceHeader, "x-tokengate-service");
+const HeaderName kTokenName = fixed_name(kTokenHeader, "x-tokengate-token");
+
 bool is_named(const ngx_table_elt_t& header, const HeaderName& name) noexcept {
   return header.hash == name.hash && header.key.len == name.name.len &&
          ngx_memcmp(header.lowcase_key, name.lowcase, name.name.len) == 0;
@@ -174,21 +177,23 @@ ngx_int_t remove_credentials(ngx_http_request_t* r, const LocationConf& conf, Re
   ngx_int_t rc = remove_headers(&r->headers_in.headers, r->pool, [spent, key](const ngx_table_elt_t& header) {
     return &header == spent || (key != nullptr && header_names_fold_alike(view(header.key), view(key->name)));
   });
-  if (spent != nullptr) r->headers_in.authorization = nullptr;
   state.stripped = true;
+  if (spent == nullptr) return rc;
+  r->headers_in.authorization = nullptr;
+  // Without the header, nginx forgets whom it read out of it, and leaves the length of the name standing.
+  ngx_str_t& user = r->headers_in.user;
+  if (user.len > 0) set_remote_user(r, state, view(user));
+  user = ngx_str_t{};
   return rc;
 }
 
 ngx_int_t inject_identity(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                           const Caller& caller) noexcept {
-  static const HeaderName service = fixed_name(kServiceHeader, "x-tokengate-service");
-  static const HeaderName token = fixed_name(kTokenHeader, "x-tokengate-token");
-
   if (withdraw_identity(r, state) != NGX_OK) return NGX_ERROR;
   state.identity_injected = true;
   if (add_header(r, *conf.user_header, caller.user.view()) != NGX_OK ||
-      add_header(r, service, service_name(caller.service)) != NGX_OK ||
-      add_header(r, token, caller.token_name.view()) != NGX_OK) {
+      add_header(r, kServiceName, service_name(caller.service)) != NGX_OK ||
+      add_header(r, kTokenName, caller.token_name.view()) != NGX_OK) {
     return NGX_ERROR;
   }
   set_remote_user(r, state, caller.user.view());

@@ -193,8 +193,8 @@ void forget_variables(ngx_http_request_t* r) noexcept;
 ngx_int_t start_worker(ngx_cycle_t* cycle);
 void stop_worker(ngx_cycle_t* cycle);
 /// This worker's reader of the configured store; null if there is none, which must deny.
-Reader* worker_reader(ngx_http_request_t* r) noexcept;
-/// Why the store is not open, once a second at most; `*suppressed` counts the calls since that got false.
+Reader* worker_reader() noexcept;
+/// True once a second at most; then `*suppressed` is how often it was false since.
 bool may_log_store_trouble(unsigned* suppressed) noexcept;
 
 }  // namespace tokengate

@@ -68,7 +68,7 @@ const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& c
     return usable ? kept->credentials : kNoCredentials;
   }
   if (state.credentials_conf == &conf) return state.credentials;
-  Reader* reader = worker_reader(r);
+  Reader* reader = worker_reader();
   if (reader == nullptr) return kNoCredentials;
   state.credentials = reader->read_credentials(conf.rules, credential_fields(r, conf));
   state.credentials_conf = &conf;
@@ -89,7 +89,7 @@ const Caller* identify(ngx_http_request_t* r, const LocationConf& conf, RequestS
   if (state.identified_conf == &conf) return state.caller;
   state.identified_conf = &conf;
   state.caller = nullptr;
-  Reader* reader = worker_reader(r);
+  Reader* reader = worker_reader();
   if (reader == nullptr) return nullptr;
   Caller caller;
   if (!reader->identify(conf.rules, find_credentials(r, conf, state), connection_of(r), &caller))

@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace tokengate {
 namespace {
@@ -12,9 +13,7 @@ constexpr ngx_msec_t kMaintainEveryMs = 1000;
 constexpr time_t kRemindEverySeconds = 60;
 
 struct OpenStore {
-  explicit OpenStore(const std::string& store_path)
-      : path(store_path), verifier(store_path), reader(verifier) {}
-  std::string path;
+  explicit OpenStore(std::string path) : verifier(std::move(path)), reader(verifier) {}
   Verifier verifier;
   Reader reader;
 };
@@ -52,9 +51,7 @@ void report(bool open, ngx_log_t* log) noexcept {
 }
 
 void maintain(ngx_event_t* event) {
-  ngx_log_t* log = ngx_cycle->log;
-  report(store->verifier.maintain(), log);
-  event->log = log;  // a reload in single-process mode frees the former one
+  report(store->verifier.maintain(), event->log);
   ngx_add_timer(event, kMaintainEveryMs);
 }
 
@@ -93,10 +90,8 @@ void stop_worker(ngx_cycle_t*) {
   store = nullptr;
 }
 
-Reader* worker_reader(ngx_http_request_t* r) noexcept {
-  // They differ only in single-process mode, after a reload that changed the path: then nothing may pass.
-  if (store == nullptr || view(main_conf(r).store_path) != store->path) return nullptr;
-  return &store->reader;
+Reader* worker_reader() noexcept {
+  return store == nullptr ? nullptr : &store->reader;
 }
 
 bool may_log_store_trouble(unsigned* suppressed) noexcept {

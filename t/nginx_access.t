@@ -43,6 +43,9 @@ my $config = <<"END";
     location \@sorry         { tokengate off; return 401 "tea"; }
     location /own-403/      { allow 127.0.0.2; deny all; $to }
     location /backend-401/  { satisfy any; allow all; proxy_intercept_errors off; proxy_pass http://127.0.0.1:\$server_port/refusing; }
+    location /handed-on/    { tokengate_require reports; try_files \$uri /backend-403/x; }
+    location /backend-403/  { tokengate_require admin; satisfy any; allow all; proxy_pass http://127.0.0.1:\$server_port/forbidding; }
+    location = /forbidding  { tokengate off; default_type text/plain; return 403 "from the backend"; }
     location = /refusing    { tokengate off; default_type text/plain; return 401 "from the backend"; }
 END
 
@@ -123,6 +126,7 @@ my @pages = (
     ['no page of the admin: ours', 'GET /x', [$wrong], 401, $ours],
     ['the refusal of another module keeps its page', 'GET /own-403/', [$full], 403, qr/403 Forbidden/],
     ['the page of a granted 404 is nginx\'s', 'GET /sorry.html/none', [$full], 200, qr/"target"/],
+    ['so it is where a granted request is handed on to', 'GET /handed-on/', [$reports], 403, qr/\Afrom the backend\z/],
     ['the answer of the backend is its own', 'GET /backend-401/', [$wrong], 401, qr/\Afrom the backend\z/],
 );
 for (@pages) {

@@ -143,6 +143,8 @@ for my $form ('short', 'long') {
     is($status, '2 403', "HTTP/2, $form, without a length, refused");
 }
 is(scalar(() = $backend->seen), 0, 'HTTP/2: nothing of the refused');
+is($server->curl('--http2-prior-knowledge', '-o', '/dev/null', '-w', '%{http_version} %{http_code}', '-H', 'Host: buffered',
+        '-H', $email, 'http://127.0.0.1:' . $server->h2_port . "/json-api/cpanel?$call"), '2 200', 'HTTP/2, no body');
 
 $server->stop;
 done_testing;

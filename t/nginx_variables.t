@@ -26,9 +26,11 @@ my $config = <<"END";
     access_log logs/known.log known;
     location /open/     { tokengate off; $to; }
     location /limited/  { limit_req zone=per_token; $to; }
+    location /v1/reports/ { limit_req zone=per_token; $to; }
     location /watched/  { tokengate report_only; $to; }
     location /basic/    { tokengate_schemes basic; $to; }
     location /people/   { satisfy any; auth_basic "people"; auth_basic_user_file people; $to; }
+    location /people-or-basic/ { tokengate_schemes basic; satisfy any; auth_basic "people"; auth_basic_user_file people; $to; }
     location /told/     { tokengate_require email; proxy_set_header X-User "\$remote_user"; proxy_set_header X-Tier "\$tier"; $to; }
     location /answered/ { return 200 "user=\$tokengate_user outcome=\$tokengate_outcome"; }
     location /pages/    { tokengate_require reports; ssi on; }
@@ -44,6 +46,7 @@ my $server = Tokengate::Nginx->new(
     sites   => [main => {extra => {nginx => $config}}]);
 $server->write_file('people', "anna:{PLAIN}secret\n");
 $server->write_file('html/pages/mixed.html', '<!--# echo var="tokengate_user" -->:<!--# echo var="tokengate_outcome" -->:<!--# include virtual="/v1/admin/part" -->');
+$server->write_file('html/pages/limited.html', '[<!--# include virtual="/v1/reports/part" -->]');
 $server->start;
 
 # The last line of the log for a request, up to the request. nginx writes it after it has answered.
@@ -86,6 +89,8 @@ my @cases = (
         'user=shop service=cpanel token=full outcome=granted acl=- route="http GET /basic/x" remote=shop tier=gold early=/'],
     ['GET /people/x', [$anna], 200,
         'user=- service=- token=- outcome=no_credentials acl=- route="-" remote=anna tier=unknown early=/'],
+    ['GET /people-or-basic/x', [$anna], 200,
+        'user=- service=- token=- outcome=malformed_credentials acl=- route="-" remote=anna tier=unknown early=/'],
     ['GET /answered/x', [cpanel('full')], 200,
         'user=shop service=cpanel token=full outcome=- acl=- route="-" remote=- tier=gold early=shop/'],
     ['GET /gone/x', [cpanel('email')], 404, undef],
@@ -103,6 +108,9 @@ is($server->request('GET /limited/x', [cpanel('later')])->status, 200, 'limit_re
 is($server->request('GET /limited/x', [$wrong])->status, 401, 'limit_req: nobody we know counts for no one') for 1, 2;
 
 $backend->seen;
+$server->request('GET /pages/limited.html', [cpanel('reports')]) for 1, 2;
+is(scalar(() = $backend->seen), 1, 'limit_req: in what a page includes');
+
 $server->request('GET /told/x', [cpanel('email')]);
 my %header = map {@$_} @{($backend->seen)[0]{headers}};
 is("$header{'X-User'} $header{'X-Tier'}", 'shop gold', 'in headers for the backend');
