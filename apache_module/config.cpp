@@ -121,10 +121,15 @@ const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
   return nullptr;
 }
 
-const char* set_realm(cmd_parms*, void* config, const char* realm) {
-  for (const char* c = realm; *c != '\0'; ++c) {
-    if (apr_iscntrl(*c)) return "TokengateRealm: control characters cannot stand in a header; leave them out";
-  }
+const char* set_realm(cmd_parms* cmd, void* config, const char* realm) {
+  constexpr size_t kMaxRealmBytes = 128;
+  size_t length = std::strlen(realm);
+  bool ok = length > 0 && length <= kMaxRealmBytes;
+  for (const char* c = realm; *c != '\0'; ++c) ok = ok && *c >= ' ' && *c <= '~';
+  if (!ok)
+    return apr_psprintf(cmd->pool,
+                        "TokengateRealm needs a text of 1 to %" APR_SIZE_T_FMT " printable ASCII characters",
+                        kMaxRealmBytes);
   static_cast<DirConfig*>(config)->realm = realm;
   return nullptr;
 }
@@ -161,8 +166,9 @@ const char* set_max_body(cmd_parms* cmd, void* config, const char* text) {
   return nullptr;
 }
 
+/// The server's flag setter takes the offset of what to set as a pointer.
 void* field(size_t offset) {
-  return reinterpret_cast<void*>(offset);
+  return reinterpret_cast<void*>(offset);  // NOLINT(performance-no-int-to-ptr)
 }
 
 int flag(int add, int base) {
@@ -241,7 +247,8 @@ void* merge_dir_config(apr_pool_t* pool, void* base_config, void* add_config) {
 void* create_server_config(apr_pool_t* pool, server_rec*) {
   auto* config = make<ServerConfig>(pool);
   config->user_headers = apr_array_make(pool, 1, sizeof(const char*));
-  config->auth_sections = apr_array_make(pool, 4, sizeof(const DirConfig*));
+  config->auth_sections =
+      apr_array_make(pool, 4, sizeof(const DirConfig*));  // NOLINT(bugprone-sizeof-expression): of pointers
   return config;
 }
 

@@ -1,5 +1,4 @@
-// Watches AuthType and Require, so that a place that only looks protected is found; parses `Require
-// tokengate`.
+// Finds places that only look protected, by watching AuthType and Require; parses `Require tokengate`.
 #include <cstring>
 #include <new>
 #include <string>

@@ -35,7 +35,8 @@ void register_hooks(apr_pool_t* pool) {
 }  // namespace
 }  // namespace tokengate
 
-module tokengate_module = {STANDARD20_MODULE_STUFF,        tokengate::create_dir_config,
-                           tokengate::merge_dir_config,    tokengate::create_server_config,
-                           tokengate::merge_server_config, tokengate::kCommands,
-                           tokengate::register_hooks,      AP_MODULE_FLAG_NONE};
+// The type by its tag: its usual name, `module`, would begin a module declaration of C++20 here.
+module_struct tokengate_module = {STANDARD20_MODULE_STUFF,        tokengate::create_dir_config,
+                                  tokengate::merge_dir_config,    tokengate::create_server_config,
+                                  tokengate::merge_server_config, tokengate::kCommands,
+                                  tokengate::register_hooks,      AP_MODULE_FLAG_NONE};

@@ -1,5 +1,4 @@
-// The hooks around the decision: what a request carries in, what it carries on, and that what was judged
-// runs.
+// The hooks around the decision: what a request carries in and on, and that what was judged is what runs.
 #include <cstring>
 #include <new>
 

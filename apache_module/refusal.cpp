@@ -141,12 +141,12 @@ int refuse(request_rec* r, const Decision& decision) noexcept {
 }
 
 void log_decision(request_rec* r, const Decision& decision, const char* verb) noexcept {
-  const char* before = "";
+  const char* more = "";
   if (decision.outcome == Outcome::kStoreUnavailable) {
     unsigned suppressed = 0;
     Store* store = server_config(r->server)->store;
     if (store != nullptr && !store->may_log_refusal(apr_time_sec(apr_time_now()), &suppressed)) return;
-    if (suppressed > 0) before = apr_psprintf(r->pool, " (%u more not logged)", suppressed);
+    if (suppressed > 0) more = apr_psprintf(r->pool, " suppressed=%u", suppressed);
   }
   const Caller& caller = decision.caller;
   bool known = caller.token_id != 0;
@@ -155,7 +155,7 @@ void log_decision(request_rec* r, const Decision& decision, const char* verb) no
                 copy(r, outcome_name(decision.outcome)), or_dash(r, caller.user.view()),
                 or_dash(r, caller.token_name.view()), or_dash(r, id_text(r, caller.token_id)),
                 known ? copy(r, service_name(caller.service)) : "-", or_dash(r, decision.acl.view()),
-                or_dash(r, decision.route.view()), before);
+                or_dash(r, decision.route.view()), more);
 }
 
 void export_environment(request_rec* r, const Decision& decision) noexcept {

@@ -1,5 +1,4 @@
-// The store in a child process: Readers handed to threads without a lock, and maintenance off the request
-// path.
+// The store in a child process: Readers for threads without a lock, maintenance off the request path.
 #include "store.h"
 
 #include <ap_mpm.h>
@@ -44,6 +43,7 @@ void Store::start_maintenance() {
         stopped_.wait_for(lock, std::chrono::seconds(1), [this] { return stop_; });
       }
     });
+    has_thread_ = true;
   } catch (const std::system_error& error) {
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, server_,
                  "tokengate: no thread to look after the store: %s; requests will do it", error.what());
@@ -62,7 +62,7 @@ void Store::stop_maintenance() noexcept {
 }
 
 void Store::maintain_if_due(int64_t now_unix_s) noexcept {
-  if (thread_.joinable()) return;
+  if (has_thread_) return;
   // Uncontended, unless the thread of a child with threads could not be started.
   std::lock_guard lock(mutex_);
   if (was_open_ && last_maintained_s_ == now_unix_s) return;
@@ -167,6 +167,6 @@ void open_store(apr_pool_t* pool, server_rec* main) {
     store->start_maintenance();
     apr_pool_cleanup_register(pool, store, stop_maintenance_of, apr_pool_cleanup_null);
   }
-}
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the store lives as long as the process
 
 }  // namespace tokengate

@@ -59,6 +59,7 @@ class Store {
   std::array<Slot, kMaxReaders> slots_;
 
   std::thread thread_;
+  bool has_thread_ = false;  ///< set before the first request
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stop_ = false;

@@ -35,7 +35,7 @@ my @refused = (
     ['negative size', 'TokengateMaxBody -1', 'is no size'],
     ['huge size', 'TokengateMaxBody 99999999999999999999', 'is no size'],
     ['flag', 'TokengatePlainHttp maybe', 'must be On or Off'],
-    ['realm', "TokengateRealm \"a\tb\"", 'control characters'],
+    ['realm', "TokengateRealm \"a\tb\"", 'needs a text of 1 to 128 printable ASCII characters'],
     ['trailers', "MergeTrailers on\n<Location /x>\nAuthType Tokengate\nRequire tokengate\n</Location>", 'MergeTrailers on would let a client add'],
     ['second store', 'TokengateStore /tmp/other', 'TokengateStore stands twice'],
     ['store in a virtual host', "<VirtualHost *:1>\nTokengateStore /tmp/other\n</VirtualHost>", 'cannot occur within <VirtualHost> section'],
@@ -74,6 +74,8 @@ ok($ok && $said =~ /tokengate: TokengateStore: .*nowhere/, 'a missing store is n
 # Inheritance, and the places that look protected.
 my $server = Tokengate::Apache->new(store => $store->path, sites => [], backend => $backend);
 my $html   = $server->folder . '/html';
+mkdir $server->folder . '/cache';
+chown +(getpwnam Tokengate::Server::worker_user())[2, 3], $server->folder . '/cache' if Tokengate::Server::worker_user();
 $server->{config}{extra}{apache} = <<~"END";
     TokengateHeader X-Api-Key
     TokengateUserHeader X-Outer-User
@@ -89,7 +91,7 @@ $server->{config}{extra}{apache} = <<~"END";
       TokengateHeader off
       TokengateSchemes bearer
     </Location>
-    <Location "/api/key/">
+    <Location "/api/otherkey/">
       TokengateHeader X-Other-Key
     </Location>
     <Location "/api/open/">
@@ -101,6 +103,17 @@ $server->{config}{extra}{apache} = <<~"END";
     <Location "/looks/">
       AuthType Tokengate
     </Location>
+    # A cache that answers before anybody is asked who is there.
+    LoadModule cache_module /usr/lib/apache2/modules/mod_cache.so
+    LoadModule cache_disk_module /usr/lib/apache2/modules/mod_cache_disk.so
+    CacheRoot @{[$server->folder]}/cache
+    CacheEnable disk /cached/
+    CacheIgnoreNoLastMod On
+    CacheDefaultExpire 3600
+    <Location "/cached/">
+      AuthType Tokengate
+      Require tokengate email
+    </Location>
     <Directory $html/htaccess>
       AllowOverride AuthConfig
     </Directory>
@@ -111,7 +124,24 @@ $server->{config}{extra}{apache} = <<~"END";
       AllowOverride AuthConfig
     </Directory>
     END
+# Every setting reaches a location within, which sets another one.
+my %outer = (
+    service => 'TokengateService whm', schemes => 'TokengateSchemes bearer', report => 'TokengateReportOnly on',
+    refusals => 'TokengateRefusals panel', pass => 'TokengatePassAuthorization on', plain => 'TokengatePlainHttp on',
+    key => 'TokengateHeader X-Inherited-Key', user => 'TokengateUserHeader X-Inherited-User', realm => 'TokengateRealm inherited',
+    body => 'TokengateMaxBody 10');
+for my $name (sort keys %outer) {
+    my $path = $name eq 'body' ? '/cpsess7/' : "/api/$name/";
+    my $acls = {service => ' list-accts', body => ''}->{$name} // ' email';
+    my $inner = $name eq 'body' ? 'json-api/' : 'inner/';
+    my $other = $name eq 'realm' ? 'TokengateMaxBody 10' : 'TokengateRealm inner';
+    $server->{config}{extra}{apache} .= "<Location $path>\n$outer{$name}\nAuthType Tokengate\nRequire tokengate$acls\n</Location>\n"
+        . "<Location $path$inner>\n$other\n</Location>\n";
+}
+$server->{config}{extra}{apache} .= "ProxyPass /cpsess7/ $proxied/cpsess7/\n";
 $server->write_file('html/looks/x.html', 'secret');
+$server->write_file('html/cached/x.html', 'secret');
+utime time - 1000, time - 1000, "$html/cached/x.html";
 $server->write_file('html/htaccess/x.html', 'page');
 $server->write_file('html/htaccess/.htaccess', "AuthType Tokengate\nTokengateSchemes bearer\nTokengateHeader off\nTokengateRealm there\nRequire tokengate email\n");
 $server->write_file('html/limited/x.html', 'page');
@@ -122,6 +152,8 @@ $server->allow_log(qr/TokengatePlainHttp not allowed here/);
 $server->start;
 
 my $cpanel = 'Authorization: cpanel shop:' . $store->secret('email');
+my $whm    = 'Authorization: whm reseller:' . $store->secret('whm-list');
+my $pops   = 'cpanel_jsonapi_apiversion=2&cpanel_jsonapi_module=Email&cpanel_jsonapi_func=listpops';
 my $bearer = 'Authorization: Bearer ' . $store->secret('email');
 my $key    = 'X-Api-Key: ' . $store->secret('email');
 my $other  = 'X-Other-Key: ' . $store->secret('email');
@@ -140,9 +172,21 @@ for (
     ['a key switched off', '/api/nokey/x', [$key], 401],
     ['a scheme switched off', '/api/nokey/x', [$cpanel], 401],
     ['a scheme switched on', '/api/nokey/x', [$bearer], 200],
-    ['another key', '/api/key/x', [$other], 200, {'X-Other-Key' => undef}],
-    ['not the other key', '/api/key/x', [$key], 401],
+    ['another key', '/api/otherkey/x', [$other], 200, {'X-Other-Key' => undef}],
+    ['not the other key', '/api/otherkey/x', [$key], 401],
     ['closed within open', '/api/open/closed/x', [$cpanel], 403],
+    ['inherited: service', '/api/service/inner/x', [$whm], 200],
+    ['inherited: service, the other one\'s token', '/api/service/inner/x', [$cpanel], 401],
+    ['inherited: schemes', '/api/schemes/inner/x', [$cpanel], 401],
+    ['inherited: report only', '/api/report/inner/x', [], 200],
+    ['inherited: refusals', '/api/refusals/inner/x', [], 403],
+    ['inherited: pass Authorization', '/api/pass/inner/x', [$cpanel], 200, {'Authorization' => $cpanel =~ s/.*?: //r}],
+    ['inherited: plain HTTP', '/api/plain/inner/x', [$cpanel, 'X-Test-Client: 192.0.2.1'], 200],
+    ['not inherited: plain HTTP', '/api/x', [$cpanel, 'X-Test-Client: 192.0.2.1'], 403],
+    ['inherited: header', '/api/key/inner/x', [$key =~ s/Api/Inherited/r], 200, {'X-Inherited-Key' => undef}],
+    ['inherited: user header', '/api/user/inner/x', [$cpanel], 200, {'X-Inherited-User' => 'shop', 'X-Outer-User' => undef}],
+    ['inherited: largest body', "/cpsess7/json-api/cpanel?$pops", [$cpanel, 'Content-Length: 11'], 400, {}, 'x=456789012'],
+    ['inherited: largest body, within', "/cpsess7/json-api/cpanel?$pops", [$cpanel, 'Content-Length: 10'], 200, {}, 'x=45678901'],
     ['.htaccess, no token', '/htaccess/x.html', [], 401],
     ['.htaccess, a scheme that it does not take', '/htaccess/x.html', [$cpanel], 401],
     ['.htaccess, a scheme that it takes', '/htaccess/x.html', [$bearer], 200],
@@ -150,14 +194,18 @@ for (
     ['AuthType under an inherited Require', '/looks/x.html', [$cpanel], 500],
     ['AuthType in .htaccess under an inherited Require', '/looks-htaccess/x.html', [$cpanel], 500])
 {
-    my ($name, $path, $headers, $status, $want) = @$_;
-    my $response = $server->request("GET $path", $headers, site => 'localhost');
+    my ($name, $path, $headers, $status, $want, $body) = @$_;
+    my @lines    = ('Host: localhost', 'Connection: close', @$headers);
+    my $response = $server->raw(join("\r\n", (defined $body ? 'POST' : 'GET') . " $path HTTP/1.1", @lines) . "\r\n\r\n" . ($body // ''));
     my ($seen)   = $backend->seen;
     my %seen     = map { (lc $_->[0], $_->[1]) } @{$seen->{headers} // []};
     is_deeply([$response->status, {map { $_ => $seen{lc $_} } keys %{$want // {}}}], [$status, $want // {}], $name)
         or diag($response->body, $server->error_log);
 }
+is($server->request('GET /cached/x.html', [$key], site => 'localhost')->status, 200, 'with a cache in front: granted');
+is($server->request('GET /cached/x.html', [], site => 'localhost')->status, 401, 'and the next caller gets nothing from it');
 like($server->request('GET /htaccess/x.html', [], site => 'localhost')->header('WWW-Authenticate'), qr/realm="there"/, 'the realm of .htaccess');
+like($server->request('GET /api/realm/inner/x', [], site => 'localhost')->header('WWW-Authenticate'), qr/realm="inherited"/, 'inherited: realm');
 like($server->error_log, qr/AuthType Tokengate at \S+ line \d+, in <Location "\/looks\/"> is in force, but the Require in force lets everybody in/,
     'such a place is named in the log');
 $server->stop;

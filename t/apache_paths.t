@@ -41,6 +41,19 @@ for my $slashes (@slashes) {
         }
     }
 }
+# Where the server takes what a strict one refuses.
+my $unsafe = $server->h2_port;
+$hosts .= <<~"END";
+    <VirtualHost 127.0.0.1:$unsafe>
+      ServerName unsafe
+      HttpProtocolOptions Unsafe
+      ProxyPass / $proxied/ nocanon
+      <Location "/">
+        AuthType Tokengate
+        Require tokengate
+      </Location>
+    </VirtualHost>
+    END
 $server->{config}{extra}{apache} = $hosts;
 $server->start;
 
@@ -118,6 +131,14 @@ for my $host (@hosts) {
     ($status, @seen) = ask($host, '///execute/Email/list_pops', [$email]);
     push @problems, "three slashes: $status, seen: @seen" if @seen || $status != 400;
     ok(!@problems, "AllowEncodedSlashes, MergeSlashes, ProxyPass: $host") or diag(join "\n", @problems);
+}
+
+for (@bad) {
+    my ($target, $authorization) = @$_;
+    my $response = Tokengate::Http->connect($unsafe)->send("GET $target HTTP/1.1\r\nHost: unsafe\r\nConnection: close\r\n$authorization\r\n\r\n")
+        ->response;
+    my @seen = map { $_->{target} } $backend->seen;
+    ok(!@seen && $response->status =~ /\A40[034]\z/, "HttpProtocolOptions Unsafe: $target") or diag($response->status, " @seen");
 }
 
 $server->stop;

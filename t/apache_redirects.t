@@ -52,6 +52,7 @@ $server->{config}{extra}{apache} = <<~"END";
       Require tokengate
     </Location>
 
+    ProxyPass /open/proxied $proxied/proxied
     RewriteEngine on
     RewriteRule ^/to-mail\$ /mail/show.cgi [PT]
     RewriteRule ^/to-ftp\$ /ftp/show.cgi [PT]
@@ -116,6 +117,7 @@ $server->write_file("html/$_/denied.html", "denied page\n") for qw(open inside f
 $server->write_file("html/$_/keep", '') for qw(index-of-mail index-of-ftp index-by-catalog text page inside panel-page);
 $server->write_file('html/mail/include.shtml', 'mail: <!--#include virtual="/mail/part.html" -->, ftp: <!--#include virtual="/ftp/part.html" -->');
 $server->write_file('html/mail/script.shtml', '<!--#include virtual="/mail/show.cgi" -->');
+$server->write_file('html/mail/open.shtml', '<!--#include virtual="/open/proxied" -->');
 $server->write_file('html/mail/file.shtml', 'file: <!--#include file="part.html" -->');
 $server->write_file("html/$_/part.html", "part of $_") for qw(mail ftp);
 $server->write_file('html/mail/choice.html', 'chosen');
@@ -195,6 +197,9 @@ unlike(ask('GET /mail/include.shtml', [$email])->body, qr/part of ftp/, 'an incl
 is(ask('GET /mail/file.shtml', [$email])->body, 'file: part of mail', 'an included file');
 runs('included script', 'GET /mail/script.shtml', [$email], {SCRIPT_NAME => '/mail/show.cgi'});
 runs('included script, from a form', 'POST /mail/script.shtml', [$email], {SCRIPT_NAME => '/mail/show.cgi', body => ''}, body => 'a=b');
+ask('GET /mail/open.shtml', [$email]);
+is_deeply([map {[$_->{target}, grep {/tokengate|authorization/i} map { $_->[0] } @{$_->{headers}}]} $backend->seen], [['/proxied']],
+    'an include from an open place: no identity, no token');
 
 # ErrorDocument.
 for (
