@@ -69,15 +69,16 @@ each_server(
 
         # Damage of each kind is refused, and healed by putting the store back.
         rename $here, $away or die $!;
-        for (['an empty folder', sub { }],
-            ['an empty data file', sub { $server->write_file('x', ''); system 'cp', $server->folder . '/x', "$here/data.mdb" }],
-            ['a data file of something else', sub { system "head -c 65536 /dev/zero | tr '\\0' 'x' > $here/data.mdb" }],
-            ['a data file that is cut', sub { system "head -c 5000 $away/data.mdb > $here/data.mdb" }],
-            ['a data file that workers may not read', sub { system "cp -a $away/. $here/ && chmod 0600 $here/data.mdb" }])
+        my $made = "$here.made";
+        for (['an empty folder', ':'],
+            ['an empty data file', ": > $made/data.mdb"],
+            ['a data file of something else', "head -c 65536 /dev/zero | tr '\\0' x > $made/data.mdb"],
+            ['a data file that is cut', "head -c 5000 $away/data.mdb > $made/data.mdb"],
+            ['a data file that workers may not read', "cp -a $away/. $made/ && chmod 0600 $made/data.mdb"])
         {
             my ($name, $make) = @$_;
-            mkdir $here, 0755 or die "$here: $!";
-            $make->();
+            # Made beside and moved, so that no worker sees it half done.
+            system("mkdir -m 0755 $made && $make") == 0 && rename $made, $here or die "$name: $!";
             # Longer than it takes to look for a store.
             select undef, undef, undef, 1.6;
             my $response = $server->get($path, $granted);

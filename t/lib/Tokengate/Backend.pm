@@ -108,7 +108,7 @@ sub _serve_http ($self, $client) {
     my $body = '';
     if (($last{'transfer-encoding'} // '') =~ /chunked/i) {
         while (1) {
-            my $size = hex(<$client> // die "the request ends early\n");
+            my ($size) = map { hex } (<$client> // die "the request ends early\n") =~ /\A([0-9a-f]+)/i;
             $body .= _read_exactly($client, $size);
             <$client>;
             last unless $size;

@@ -4,6 +4,7 @@ package Tokengate::Store;
 use v5.36;
 use IO::File;
 use MIME::Base64 qw(encode_base64);
+use Time::HiRes qw(sleep);
 use Tokengate::Cli;
 use Tokengate::Server;
 
@@ -17,6 +18,7 @@ sub new ($class) {
 sub standard ($class) {
     my $self = $class->new;
     my $path = "$Tokengate::Server::kRoot/t/data/store.txt";
+    my $rotated = 0;
     open my $commands, '<', $path or die "$path: $!";
     while (my $line = <$commands>) {
         next if $line =~ /^\s*(?:#|$)/;
@@ -24,8 +26,11 @@ sub standard ($class) {
         my $key       = $line =~ s/^(\S+) = // ? $1 : undef;
         my @arguments = split ' ', $line;
         s{^t/data/}{$Tokengate::Server::kRoot/t/data/} for @arguments;
-        defined $key ? $self->create_token_as($key, @arguments[2 .. $#arguments]) : $self->run(@arguments);
+        defined $key ? $self->issue($key, @arguments) : $self->run(@arguments);
+        $rotated = time if "@arguments" =~ /^token rotate/;
     }
+    # An overlap of one second is over.
+    sleep 0.1 while time < $rotated + 2;
     return $self;
 }
 
@@ -34,14 +39,17 @@ sub path ($self) { return $self->{cli}->store }
 # Runs the command and returns its standard output; dies unless it exits with 0.
 sub run ($self, @arguments) { return $self->{cli}->ok(@arguments) }
 
-# create_token_as('key', 'shop', 'name', '--full-access', …): the secret, kept under `key`.
-sub create_token_as ($self, $key, $account, $name, @options) {
-    my $secret = $self->run('token', 'create', $account, $name, @options);
+# Runs `token create …` or `token rotate …` and keeps the secret under `key`: issue('key', 'token', 'create',
+# 'shop', 'name', '--full-access', …). Returns the secret.
+sub issue ($self, $key, @command) {
+    my $secret = $self->run(@command);
     chomp $secret;
-    my $service = "@options" =~ /--service whm/ ? 'whm' : 'cpanel';
-    $self->{tokens}{$key} = {account => $account, name => $name, service => $service, secret => $secret};
+    my $service = "@command" =~ /--service whm/ ? 'whm' : 'cpanel';
+    $self->{tokens}{$key} = {account => $command[2], name => $command[3], service => $service, secret => $secret};
     return $secret;
 }
+
+sub create_token_as ($self, $key, @options) { return $self->issue($key, 'token', 'create', @options) }
 
 # The same, with the name as key.
 sub create_token ($self, $account, $name, @options) {
