@@ -21,38 +21,11 @@ ServerConfig* server_config_of(cmd_parms* cmd) {
   return static_cast<ServerConfig*>(ap_get_module_config(cmd->server->module_config, &tokengate_module));
 }
 
-bool is_token_byte(char c) {
-  // RFC 9110 5.6.2
-  return apr_isalnum(c) || (c != '\0' && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr);
-}
-
 /// Null, or why `name` cannot be the name of a header that we read or set.
-const char* header_name_problem(cmd_parms* cmd, const char* name) {
-  static const char* const kTaken[] = {"Authorization",
-                                       "Connection",
-                                       "Content-Encoding",
-                                       "Content-Length",
-                                       "Content-Type",
-                                       "Cookie",
-                                       "Expect",
-                                       "Host",
-                                       "Proxy-Authorization",
-                                       "TE",
-                                       "Transfer-Encoding",
-                                       "Upgrade"};
-  bool ok = *name != '\0';
-  for (const char* c = name; *c != '\0'; ++c) ok = ok && is_token_byte(*c);
-  if (!ok) {
-    return apr_psprintf(cmd->pool, "%s: \"%s\" is not a header name; use one such as X-Api-Key",
-                        cmd->cmd->name, name);
-  }
-  for (const char* taken : kTaken) {
-    if (header_names_fold_alike(name, taken)) {
-      return apr_psprintf(cmd->pool, "%s: %s has a meaning of its own; use another header", cmd->cmd->name,
-                          name);
-    }
-  }
-  return nullptr;
+const char* header_problem(cmd_parms* cmd, const char* name) {
+  std::string_view problem = header_name_problem(name);
+  if (problem.empty()) return nullptr;
+  return apr_psprintf(cmd->pool, "%s %.*s", cmd->cmd->name, static_cast<int>(problem.size()), problem.data());
 }
 
 const char* set_store(cmd_parms* cmd, void*, const char* path) {
@@ -98,18 +71,22 @@ const char* set_header(cmd_parms* cmd, void* config, const char* name) {
     dir->key_header = "";
     return nullptr;
   }
-  if (const char* problem = header_name_problem(cmd, name)) return problem;
+  if (const char* problem = header_problem(cmd, name)) return problem;
   for (const char* ours : {kUserHeader, kServiceHeader, kTokenHeader}) {
     if (header_names_fold_alike(name, ours)) {
       return apr_psprintf(cmd->pool, "TokengateHeader: %s is set for the backend; use another header", name);
     }
   }
   dir->key_header = name;
+  // What an .htaccess file says is gone with its request.
+  if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == nullptr) {
+    *static_cast<const char**>(apr_array_push(server_config_of(cmd)->key_headers)) = name;
+  }
   return nullptr;
 }
 
 const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
-  if (const char* problem = header_name_problem(cmd, name)) return problem;
+  if (const char* problem = header_problem(cmd, name)) return problem;
   for (const char* ours : {kServiceHeader, kTokenHeader}) {
     if (header_names_fold_alike(name, ours)) {
       return apr_psprintf(cmd->pool, "TokengateUserHeader: %s carries something else; use another header",
@@ -122,7 +99,6 @@ const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
 }
 
 const char* set_realm(cmd_parms* cmd, void* config, const char* realm) {
-  constexpr size_t kMaxRealmBytes = 128;
   size_t length = std::strlen(realm);
   bool ok = length > 0 && length <= kMaxRealmBytes;
   for (const char* c = realm; *c != '\0'; ++c) ok = ok && *c >= ' ' && *c <= '~';
@@ -146,7 +122,7 @@ const char* set_refusals(cmd_parms* cmd, void* config, const char* name) {
 }
 
 const char* set_max_body(cmd_parms* cmd, void* config, const char* text) {
-  constexpr apr_off_t kLargest = apr_off_t{1} << 30;
+  constexpr apr_off_t kLargest = kLargestMaxBodyBytes;
   char* end = nullptr;
   apr_off_t bytes = 0;
   bool ok = apr_isdigit(*text) && apr_strtoff(&bytes, text, &end, 10) == APR_SUCCESS && bytes <= kLargest;
@@ -158,9 +134,9 @@ const char* set_max_body(cmd_parms* cmd, void* config, const char* text) {
     ++end;
   }
   if (!ok || *end != '\0' || bytes > kLargest) {
-    return apr_psprintf(
-        cmd->pool, "TokengateMaxBody: \"%s\" is no size; use bytes, or a number with k or m, up to 1024m",
-        text);
+    return apr_psprintf(cmd->pool,
+                        "TokengateMaxBody: \"%s\" is no size; use bytes, or a number with k or m, up to 64m",
+                        text);
   }
   static_cast<DirConfig*>(config)->max_body = bytes;
   return nullptr;
@@ -247,6 +223,7 @@ void* merge_dir_config(apr_pool_t* pool, void* base_config, void* add_config) {
 void* create_server_config(apr_pool_t* pool, server_rec*) {
   auto* config = make<ServerConfig>(pool);
   config->user_headers = apr_array_make(pool, 1, sizeof(const char*));
+  config->key_headers = apr_array_make(pool, 1, sizeof(const char*));
   config->auth_sections =
       apr_array_make(pool, 4, sizeof(const DirConfig*));  // NOLINT(bugprone-sizeof-expression): of pointers
   return config;
@@ -259,6 +236,7 @@ void* merge_server_config(apr_pool_t* pool, void* base_config, void* add_config)
   auto* config = make<ServerConfig>(pool);
   config->store_path = base->store_path;
   config->user_headers = apr_array_append(pool, base->user_headers, add->user_headers);
+  config->key_headers = apr_array_append(pool, base->key_headers, add->key_headers);
   config->auth_sections = add->auth_sections;
   return config;
 }

@@ -41,14 +41,6 @@ bool needs_no_user(const char* provider) {
   return false;
 }
 
-bool is_acl_name(std::string_view name) {
-  if (name.empty() || name.size() > kMaxAclNameBytes || !apr_isalnum(name.front())) return false;
-  for (char c : name) {
-    if (!apr_isalnum(c) && c != '.' && c != '_' && c != '-') return false;
-  }
-  return true;
-}
-
 void warn(server_rec* server, const char* text, const DirConfig& section) {
   ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, server, "tokengate: AuthType Tokengate at %s %s",
                section.where, text);
@@ -58,6 +50,17 @@ void warn(server_rec* server, const char* text, const DirConfig& section) {
 bool merges_trailers(const server_rec* server) {
   const auto* core = static_cast<const core_server_config*>(ap_get_core_module_config(server->module_config));
   return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE;
+}
+
+/// The header that carries a token must not be one that is removed as forged identity; null if it is not.
+const char* clashing_header(const ServerConfig* server) {
+  for (int i = 0; i < server->key_headers->nelts; ++i) {
+    const char* key = APR_ARRAY_IDX(server->key_headers, i, const char*);
+    for (int j = 0; j < server->user_headers->nelts; ++j) {
+      if (header_names_fold_alike(key, APR_ARRAY_IDX(server->user_headers, j, const char*))) return key;
+    }
+  }
+  return nullptr;
 }
 
 /// A wrong store must not keep the server's other sites from being served, so this only warns.
@@ -118,6 +121,14 @@ int check_configuration(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main)
       return HTTP_INTERNAL_SERVER_ERROR;
     }
     const ServerConfig* config = server_config(server);
+    if (const char* name = clashing_header(config)) {
+      ap_log_error(
+          APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, server,
+          "tokengate: TokengateHeader %s is TokengateUserHeader too, and so removed from every request: "
+          "use another header for the token",
+          name);
+      return HTTP_INTERNAL_SERVER_ERROR;
+    }
     // A virtual host without a word about Tokengate has the main server's.
     if (server != main && config == server_config(main)) continue;
     for (int i = 0; i < config->auth_sections->nelts; ++i) {

@@ -79,9 +79,9 @@ void add_identity(request_rec* r, const Caller& caller) noexcept {
 
 void remove_credentials(request_rec* r, bool verified) noexcept {
   const DirConfig* config = dir_config(r);
-  if (config->pass_authorization == 1) return;
   const char* authorization = apr_table_get(r->headers_in, "Authorization");
-  if (authorization != nullptr && (verified || any_carries_token(r, authorization))) {
+  if (config->pass_authorization != 1 && authorization != nullptr &&
+      (verified || any_carries_token(r, authorization))) {
     apr_table_unset(r->headers_in, "Authorization");
   }
   if (config->key_header != nullptr && *config->key_header != '\0')

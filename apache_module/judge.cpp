@@ -189,7 +189,8 @@ const Decision* judge(request_rec* r, const Need* need) noexcept {
   }
 
   if (read_body) {
-    const KeptBody& body = keep_body(r, config->max_body != kUnset ? config->max_body : kDefaultMaxBody);
+    const KeptBody& body =
+        keep_body(r, config->max_body != kUnset ? config->max_body : apr_off_t{kDefaultMaxBodyBytes});
     call.body_state = body.state;
     call.body = body.bytes;
     connection.now_unix_s = apr_time_sec(apr_time_now());

@@ -38,7 +38,6 @@ inline constexpr char kUserHeader[] = "X-Tokengate-User";
 inline constexpr char kServiceHeader[] = "X-Tokengate-Service";
 inline constexpr char kTokenHeader[] = "X-Tokengate-Token";
 inline constexpr char kDefaultRealm[] = "api";
-inline constexpr apr_off_t kDefaultMaxBody = 1 << 20;
 inline constexpr int kUnset = -1;
 
 // Configuration (config.cpp, guard.cpp)
@@ -75,6 +74,7 @@ struct DirConfig {
 struct ServerConfig {
   const char* store_path;
   Store* store;                       ///< in a child: set by child_init
+  apr_array_header_t* key_headers;    ///< const char*: names given with TokengateHeader
   apr_array_header_t* user_headers;   ///< const char*: names given with TokengateUserHeader
   apr_array_header_t* auth_sections;  ///< const DirConfig*: sections with AuthType Tokengate
 };

@@ -41,6 +41,7 @@ Status find_group(const StoreSpec& spec, gid_t* group) {
 
 /// Makes the folder if need be and gives it its group and mode.
 Status prepare_folder(const StoreSpec& spec, gid_t* group) {
+  if (spec.path.empty()) return {Code::kInvalid, "name the folder of the store"};
   if (mkdir(spec.path.c_str(), 0750) != 0 && errno != EEXIST) {
     return {Code::kStore, "cannot make the folder " + spec.path + ": " + std::strerror(errno) +
                               "; its parent must exist and be writable"};
@@ -110,7 +111,6 @@ Status Admin::Impl::check_change(const Change& change) const {
 Status create_store(const StoreSpec& spec, const Change& change) {
   gid_t group = 0;
   if (Status status = prepare_folder(spec, &group); !status.ok()) return status;
-  Result<Admin> made;
   {
     Environment environment;
     StoreError error = environment.open(spec.path, Environment::Mode::kCreate);
@@ -135,6 +135,9 @@ Status create_store(const StoreSpec& spec, const Change& change) {
         error = failure.error;
       }
     }
+    if (error == StoreError::kNoStore) {
+      return {Code::kStore, "no file can be made in " + spec.path + "; name a folder on an ordinary disk"};
+    }
     if (error != StoreError::kNone) {
       return {Code::kStore, describe(error, spec.path, environment.system_text())};
     }
@@ -145,6 +148,10 @@ Status create_store(const StoreSpec& spec, const Change& change) {
 Result<Admin> Admin::open(const std::string& path, Access access, RandomSource random) {
   if (!random) random = [](std::span<uint8_t> out) { return random_bytes(out); };
   Result<Admin> result;
+  if (path.empty()) {
+    result.status = {Code::kInvalid, "name the folder of the store"};
+    return result;
+  }
   auto impl = std::make_unique<Impl>(path, std::move(random));
   impl->writable_ = access == Access::kReadWrite;
   StoreError error =

@@ -25,9 +25,6 @@ constexpr bool is_control(char c) {
 constexpr bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
-constexpr bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 /// The value of a hexadecimal digit, or -1.
 constexpr int hex_value(char c) {

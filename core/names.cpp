@@ -3,16 +3,13 @@
 
 #include <algorithm>
 
+#include "chars.h"
+
 namespace tokengate {
 namespace {
 
-bool is_alnum(char c) noexcept {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+using chars::is_alnum;
+using chars::lower;
 
 /// Whether each byte is alphanumeric or one of `others`.
 bool only_alnum_and(std::string_view text, std::string_view others) noexcept {
@@ -52,6 +49,62 @@ bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept {
   auto fold = [](char c) { return c == '_' ? '-' : lower(c); };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [fold](char x, char y) { return fold(x) == fold(y); });
+}
+
+std::string_view header_name_problem(std::string_view name) noexcept {
+  // Of HTTP (RFC 9110, RFC 9112), and of proxies.
+  static constexpr std::string_view kTaken[] = {"accept",
+                                                "accept-charset",
+                                                "accept-encoding",
+                                                "accept-language",
+                                                "authorization",
+                                                "cache-control",
+                                                "connection",
+                                                "content-encoding",
+                                                "content-language",
+                                                "content-length",
+                                                "content-location",
+                                                "content-range",
+                                                "content-type",
+                                                "cookie",
+                                                "date",
+                                                "depth",
+                                                "destination",
+                                                "expect",
+                                                "forwarded",
+                                                "from",
+                                                "host",
+                                                "if-match",
+                                                "if-modified-since",
+                                                "if-none-match",
+                                                "if-range",
+                                                "if-unmodified-since",
+                                                "keep-alive",
+                                                "max-forwards",
+                                                "origin",
+                                                "overwrite",
+                                                "pragma",
+                                                "proxy-authorization",
+                                                "proxy-connection",
+                                                "range",
+                                                "referer",
+                                                "te",
+                                                "trailer",
+                                                "transfer-encoding",
+                                                "upgrade",
+                                                "user-agent",
+                                                "via",
+                                                "x-forwarded-for",
+                                                "x-forwarded-host",
+                                                "x-forwarded-proto",
+                                                "x-real-ip"};
+  if (name.empty() || !is_alnum(name[0]) || !only_alnum_and(name, "-_")) {
+    return "needs the name of a header, of letters, digits, \"-\" and \"_\", such as X-Api-Key";
+  }
+  if (name.size() > kMaxHeaderNameBytes) return "needs a header name of at most 63 characters";
+  bool taken = std::any_of(std::begin(kTaken), std::end(kTaken),
+                           [name](std::string_view other) { return header_names_fold_alike(name, other); });
+  return taken ? "names a header that already has a meaning: choose one of your own, such as X-Api-Key" : "";
 }
 
 std::string_view service_name(Service service) noexcept {

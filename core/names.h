@@ -12,7 +12,6 @@ namespace tokengate {
 
 bool is_username(std::string_view text) noexcept;    ///< 1..kMaxUserBytes, `[A-Za-z0-9_][A-Za-z0-9._@+-]*`
 bool is_token_name(std::string_view text) noexcept;  ///< 1..kMaxTokenNameBytes, `[A-Za-z0-9_-]+`
-bool is_acl_name(std::string_view text) noexcept;    ///< 1..kMaxAclNameBytes, `[A-Za-z0-9][A-Za-z0-9._-]*`
 bool is_secret(std::string_view text) noexcept;  ///< kMinSecretBytes..kMaxSecretBytes, `[A-Za-z0-9._~+/=-]+`
 
 /// Equal but for the case of ASCII letters.

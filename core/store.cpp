@@ -49,8 +49,8 @@ StoreError to_error(int code) noexcept {
     case MDB_READERS_FULL:
       return StoreError::kReadersFull;
     case MDB_VERSION_MISMATCH:
-    case MDB_INVALID:
       return StoreError::kVersion;
+    case MDB_INVALID:
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_PANIC:
@@ -146,6 +146,10 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     inode_ = file.st_ino;
     least_bytes_ = file.st_size;
   }
+  if (is_cut_short(file.st_size)) {
+    close();
+    return StoreError::kDamaged;
+  }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
   clear_stale_readers();
@@ -154,6 +158,15 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
   if (error != StoreError::kNone) close();
   return error;
+}
+
+/// Whether pages that the newest commit counts on are missing from the file. Reading one would end the
+/// process with SIGBUS.
+bool Environment::is_cut_short(off_t file_bytes) noexcept {
+  MDB_envinfo info;
+  MDB_stat stat;
+  if (mdb_env_info(env_, &info) != MDB_SUCCESS || mdb_env_stat(env_, &stat) != MDB_SUCCESS) return true;
+  return static_cast<uint64_t>(file_bytes) < (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
 StoreError Environment::check_format() noexcept {
@@ -405,7 +418,7 @@ std::string describe(StoreError error, const std::string& path, const std::strin
     case StoreError::kDiskFull:
       return "no space is left on the disk of the store at " + path + "; nothing was changed";
     case StoreError::kDamaged:
-      return "the store at " + path + " is damaged; restore it from a backup";
+      return "the store at " + path + " is damaged, or its data.mdb is not a store; restore it from a backup";
     case StoreError::kLibrary:
       return "the store at " + path + " is not opened: this LMDB has races in its lock handling; install " +
              "0.9.25 or older, or 0.9.32 or newer";

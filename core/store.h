@@ -102,6 +102,7 @@ class Environment {
   friend class Cursor;
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
+  bool is_cut_short(off_t file_bytes) noexcept;
 
   MDB_env* env_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};

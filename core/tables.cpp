@@ -92,6 +92,10 @@ uint8_t Tables::define_acl(Service service, const std::string& name, bool* added
     invalid(quote(name) + " cannot be an ACL name: 1 to " + std::to_string(kMaxAclNameBytes) +
             " of A-Za-z0-9._-, beginning with a letter or digit");
   }
+  if (name == "catalog") {
+    invalid(
+        "\"catalog\" cannot be an ACL name: in a location's requirement it stands for the catalog itself");
+  }
   Bytes value;
   StoreError error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
   if (error == StoreError::kNone) return acl_number(service, name);

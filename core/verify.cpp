@@ -1,6 +1,7 @@
 // The request path from top to bottom: credentials, store, policy, decision.
 #include "tokengate/verify.h"
 
+#include <algorithm>
 #include <string>
 
 #include "address.h"
@@ -57,7 +58,6 @@ std::string time_words(int64_t unix_s) {
   return std::to_string(unix_s);
 }
 
-/// The ACL sets of `token` are views into the snapshot, and hold only as long as it does.
 void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
   caller->user.assign(token.user);
   caller->token_name.assign(token.name);

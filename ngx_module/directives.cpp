@@ -8,9 +8,6 @@
 namespace tokengate {
 namespace {
 
-constexpr size_t kLargestMaxBody = 64UL * 1024 * 1024;
-constexpr size_t kMaxRealmBytes = 128;
-
 std::string_view word(ngx_conf_t* cf, ngx_uint_t index) noexcept {
   return view(static_cast<const ngx_str_t*>(cf->args->elts)[index]);
 }
@@ -29,41 +26,6 @@ ServerConf* note_presence(ngx_conf_t* cf) noexcept {
   auto* conf = static_cast<ServerConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_tokengate_module));
   conf->present = 1;
   return conf;
-}
-
-bool is_alnum(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_acl_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= kMaxAclNameBytes && is_alnum(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
-}
-
-/// Headers that servers and backends read for purposes of their own, besides those that nginx knows itself.
-constexpr std::string_view kReservedHeaders[] = {"trailer",   "proxy-authorization", "proxy-connection",
-                                                 "forwarded", "x-forwarded-for",     "x-real-ip",
-                                                 "cookie"};
-
-bool is_reserved_header(std::string_view name) noexcept {
-  auto same = [name](std::string_view other) { return header_names_fold_alike(name, other); };
-  for (const ngx_http_header_t* known = ngx_http_headers_in; known->name.len > 0; known++) {
-    if (same(view(known->name))) return true;
-  }
-  return std::any_of(std::begin(kReservedHeaders), std::end(kReservedHeaders), same);
-}
-
-/// What is wrong with `name` as a header of the admin's choice, or null.
-const char* header_problem(std::string_view name) noexcept {
-  bool token =
-      std::all_of(name.begin(), name.end(), [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
-  if (name.empty() || !token || !is_alnum(name[0]))
-    return "needs the name of a header, of letters, digits, \"-\" and \"_\", such as X-Api-Key";
-  if (name.size() > kMaxHeaderNameBytes) return "needs a header name of at most 63 characters";
-  if (is_reserved_header(name))
-    return "names a header that already has a meaning: choose one of your own, such as X-Api-Key";
-  return nullptr;
 }
 
 /// A copy of `name`, in the form that requests need; null if memory is out.
@@ -177,7 +139,8 @@ char* set_key_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     location->key_header = nullptr;
     return NGX_CONF_OK;
   }
-  if (const char* problem = header_problem(name)) return complaint(problem);
+  if (std::string_view problem = header_name_problem(name); !problem.empty())
+    return complaint(problem.data());
   location->key_header = copy_header_name(cf, name);
   return location->key_header == nullptr ? out_of_memory() : NGX_CONF_OK;
 }
@@ -187,7 +150,8 @@ char* set_user_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
   if (location->user_header != NGX_CONF_UNSET_PTR) return complaint("is duplicate");
   ServerConf* server = note_presence(cf);
   std::string_view name = word(cf, 1);
-  if (const char* problem = header_problem(name)) return complaint(problem);
+  if (std::string_view problem = header_name_problem(name); !problem.empty())
+    return complaint(problem.data());
   if (header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader))
     return complaint("names the header of another value: choose one of your own, such as X-User");
   location->user_header = copy_header_name(cf, name);
@@ -233,7 +197,7 @@ char* set_max_body(ngx_conf_t* cf, ngx_command_t* command, void* conf) {
   if (location->max_body != NGX_CONF_UNSET_SIZE) return complaint("is duplicate");
   if (ngx_conf_set_size_slot(cf, command, conf) != NGX_CONF_OK)
     return complaint("needs a size in bytes, or with k or m, such as 512k");
-  if (location->max_body > kLargestMaxBody)
+  if (location->max_body > kLargestMaxBodyBytes)
     return complaint("may be 64m at most: bodies that choose the function are held in memory");
   return NGX_CONF_OK;
 }

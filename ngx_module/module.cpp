@@ -9,8 +9,6 @@
 namespace tokengate {
 namespace {
 
-constexpr size_t kDefaultMaxBody = 1024UL * 1024;
-
 constexpr ngx_uint_t kHttp = NGX_HTTP_MAIN_CONF;
 constexpr ngx_uint_t kEverywhere =
     NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF | NGX_HTTP_LMT_CONF;
@@ -138,7 +136,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) {
   ngx_conf_merge_str_value(conf->realm, above->realm, "api");
   ngx_conf_merge_uint_value(conf->refusals, above->refusals,
                             static_cast<ngx_uint_t>(RefusalStyle::kStandard));
-  ngx_conf_merge_size_value(conf->max_body, above->max_body, kDefaultMaxBody);
+  ngx_conf_merge_size_value(conf->max_body, above->max_body, kDefaultMaxBodyBytes);
 
   if (conf->mode == kModeOff) return NGX_CONF_OK;
 

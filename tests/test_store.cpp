@@ -74,8 +74,24 @@ START_TEST(a_foreign_file_is_refused) {
   TempFolder folder;
   std::ofstream(folder.path() + "/data.mdb") << std::string(8192, 'x');
   Environment environment;
-  ck_assert(environment.open(folder.path(), Environment::Mode::kRead) == StoreError::kVersion);
-  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kVersion);
+  ck_assert(environment.open(folder.path(), Environment::Mode::kRead) == StoreError::kDamaged);
+  ck_assert(environment.open(folder.path(), Environment::Mode::kWrite) == StoreError::kDamaged);
+}
+END_TEST
+
+START_TEST(a_data_file_that_was_cut_is_damage_and_no_crash) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  in_child([&] { return put_many(path, 64 * kSmallMap, 2000); });
+  auto whole = std::filesystem::file_size(path + "/data.mdb");
+  // Whole pages and parts of pages, down to the two that LMDB itself asks for, and below.
+  for (uintmax_t size : {whole - 4096, whole / 2, uintmax_t{12288}, uintmax_t{8192}, uintmax_t{5000}}) {
+    std::filesystem::resize_file(path + "/data.mdb", size);
+    for (Environment::Mode mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
+      Environment environment;
+      ck_assert_msg(environment.open(path, mode) != StoreError::kNone, "%ju bytes", size);
+    }
+  }
 }
 END_TEST
 
@@ -330,6 +346,7 @@ Suite* suite() {
   tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, a_missing_store_is_named_and_nothing_is_made);
   tcase_add_test(tcase, a_foreign_file_is_refused);
+  tcase_add_test(tcase, a_data_file_that_was_cut_is_damage_and_no_crash);
   tcase_add_test(tcase, another_format_version_is_refused);
   tcase_add_test(tcase, put_insert_get_erase);
   tcase_add_test(tcase, what_was_not_committed_is_not_there);

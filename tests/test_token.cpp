@@ -108,6 +108,19 @@ START_TEST(header_names_fold_as_cgi_folds_them) {
 }
 END_TEST
 
+START_TEST(a_header_of_the_admins_choice_has_no_meaning_yet) {
+  for (const char* good : {"X-Api-Key", "x_key", "Api-Key2"}) {
+    ck_assert_view_eq(header_name_problem(good), "");
+  }
+  for (const char* bad : {"", "X Key", "-X", "X:Y", "Authorization", "authorization", "Content_Type", "HOST",
+                          "Cookie", "X-Forwarded-For", "x_real_ip", "Trailer", "X-\xC3\xA4"}) {
+    ck_assert_msg(!header_name_problem(bad).empty(), "%s", bad);
+  }
+  ck_assert_view_eq(header_name_problem(std::string(kMaxHeaderNameBytes, 'x')), "");
+  ck_assert(!header_name_problem(std::string(kMaxHeaderNameBytes + 1, 'x')).empty());
+}
+END_TEST
+
 START_TEST(scheme_names_are_read_in_any_case) {
   ck_assert(scheme_from_name("WHM") == kSchemeWhm && scheme_from_name("cPanel") == kSchemeCpanel);
   ck_assert(scheme_from_name("bearer") == kSchemeBearer && scheme_from_name("BASIC") == kSchemeBasic);
@@ -127,6 +140,7 @@ Suite* suite() {
   tcase_add_test(tcase, foreign_and_impossible_texts_are_told_apart);
   tcase_add_test(tcase, names_keep_their_grammars);
   tcase_add_test(tcase, header_names_fold_as_cgi_folds_them);
+  tcase_add_test(tcase, a_header_of_the_admins_choice_has_no_meaning_yet);
   tcase_add_test(tcase, scheme_names_are_read_in_any_case);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -255,6 +255,20 @@ class Reader {
   std::unique_ptr<Impl> impl_;
 };
 
+// What a configuration may say: the same on every server. For reading it, not for a request.
+
+inline constexpr size_t kDefaultMaxBodyBytes = size_t{1} << 20;   ///< of a body that can choose the function
+inline constexpr size_t kLargestMaxBodyBytes = size_t{64} << 20;  ///< the most that may be configured
+inline constexpr size_t kMaxRealmBytes = 128;                     ///< printable ASCII
+inline constexpr size_t kMaxHeaderNameBytes = 63;                 ///< letters, digits, `-`, `_`
+
+bool is_acl_name(std::string_view text) noexcept;
+
+/// Why `name` cannot be a header of the admin's choice, as the end of a sentence that begins with the
+/// directive's name; empty if it can. Headers that servers and backends read for purposes of their own
+/// cannot.
+std::string_view header_name_problem(std::string_view name) noexcept;
+
 /// Whether two header names are one to a backend that folds case and takes `-` and `_` for the same, as CGI
 /// does (RFC 3875 4.1.18). Client headers for which this holds with an identity header must be removed.
 bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
