@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "admin_impl.h"
 #include "hash.h"
@@ -53,6 +54,11 @@ Status prepare_folder(const StoreSpec& spec, gid_t* group) {
   struct stat data {};
   if (stat((spec.path + "/data.mdb").c_str(), &data) == 0) {
     return {Code::kRefused, spec.path + " already holds a store; use it, or name another folder"};
+  }
+  // What follows changes the folder's mode: never that of a folder with other uses.
+  std::error_code unreadable;
+  if (!std::filesystem::is_empty(spec.path, unreadable) || unreadable) {
+    return {Code::kRefused, spec.path + " is not empty; name a folder of the store's own"};
   }
   if (Status status = find_group(spec, group); !status.ok()) return status;
   if (chown(spec.path.c_str(), static_cast<uid_t>(-1), *group) != 0 ||

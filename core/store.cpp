@@ -125,6 +125,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   // LMDB would make the files of an empty folder; only kCreate may.
   if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0)
     return to_error(system_code_ = errno);
+  if (mode != Mode::kCreate && file.st_size == 0) return StoreError::kNoStore;
 
   if (is_racy_library()) return StoreError::kLibrary;
   system_code_ = mdb_env_create(&env_);

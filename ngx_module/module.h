@@ -25,7 +25,6 @@ struct HeaderName {
   ngx_uint_t hash;
 };
 
-
 inline constexpr size_t kVariableCount = 7;
 
 struct MainConf {

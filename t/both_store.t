@@ -70,10 +70,12 @@ each_server(
         # Damage of each kind is refused, and healed by putting the store back.
         rename $here, $away or die $!;
         my $made = "$here.made";
+        my $copy = "cp -a $away/. $made/";
         for (['an empty folder', ':'],
-            ['an empty data file', ": > $made/data.mdb"],
-            ['a data file of something else', "head -c 65536 /dev/zero | tr '\\0' x > $made/data.mdb"],
-            ['a data file that is cut', "head -c 5000 $away/data.mdb > $made/data.mdb"],
+            ['an empty data file', "$copy && : > $made/data.mdb"],
+            ['a data file of something else', "$copy && head -c 65536 /dev/zero | tr '\\0' x > $made/data.mdb"],
+            ['a data file that is cut', "$copy && truncate -s 12288 $made/data.mdb"],
+            ['a data file that is cut within a page', "$copy && truncate -s 5000 $made/data.mdb"],
             ['a data file that workers may not read', "cp -a $away/. $made/ && chmod 0600 $made/data.mdb"])
         {
             my ($name, $make) = @$_;

@@ -27,7 +27,7 @@ sub unique (@words) {
 
 # The README and the project's own pages that it links.
 my $readme = "$root/README.md";
--e $readme or plan skip_all => 'there is no README yet';
+-e $readme or die "$readme is missing";
 my %pages = ($readme => read_file($readme));
 for my $link ($pages{$readme} =~ /\]\(([^)#:\s]+\.md)(?:#[^)]*)?\)/g) {
     my $path = dirname($readme) . "/$link";

@@ -37,6 +37,11 @@ START_TEST(a_store_is_made_once_and_named_when_missing) {
   ck_assert_fails(create_store({folder.path() + "/a/b", ""}, change_at()), Code::kStore, "parent");
   std::ofstream(folder.path() + "/file") << "x";
   ck_assert_fails(create_store({folder.path() + "/file", ""}, change_at()), Code::kStore, "not a folder");
+  ck_assert_fails(create_store({folder.path(), ""}, change_at()), Code::kRefused, "not empty");
+  struct stat mode {};
+  ck_assert_int_eq(stat(folder.path().c_str(), &mode), 0);
+  ck_assert_int_eq(mode.st_mode & 07777, 0700);
+  ck_assert_fails(create_store({"", ""}, change_at()), Code::kInvalid, "folder");
   ck_assert_fails(Admin::open(folder.path() + "/none", Admin::Access::kReadOnly).status, Code::kStore,
                   "tokengate init");
 }

@@ -193,7 +193,7 @@ void add_acl_verb(CommandLine& line, CLI::App* noun, const VerbText& text,
   auto options = std::make_shared<Options>();
   CLI::App* verb = line.add_verb(noun, text, [=](const Context& context) { return body(context, *options); });
   add_argument(verb, "USER", options->user, "The account's username");
-  add_arguments(verb, "ACL", options->acls, "Names such as email or whm:list-accts");
+  add_arguments(verb, "ACL,--acl", options->acls, "Names such as email or whm:list-accts");
   add_service(verb, options->service, "The service of names without a prefix (default: cpanel)");
 }
 

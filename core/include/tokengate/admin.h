@@ -167,7 +167,7 @@ struct StoreStat {
 };
 
 struct StoreSpec {
-  std::string path = {};   ///< the folder; made if it does not exist; must hold no store
+  std::string path = {};   ///< the folder; made if it does not exist, else it must be empty
   std::string group = {};  ///< the web server's group, may read; empty: the folder's own group
 };
 
