@@ -10,7 +10,7 @@ function(tokengate_target_defaults target)
   target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${TOKENGATE_DEV}>:-Werror>)
   if(TOKENGATE_SANITIZE)
     target_compile_options(${target} PRIVATE
-      -fsanitize=${TOKENGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+      -fsanitize=${TOKENGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${TOKENGATE_SANITIZE})
   endif()
 endfunction()
