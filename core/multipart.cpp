@@ -13,6 +13,7 @@ constexpr size_t kReach = 128;       // how far behind "name" a selector still c
 constexpr size_t kCloseReach = 12;   // the same for api.version, which stands in many innocent files
 constexpr size_t kLongestName = 64;  // with escapes
 constexpr std::string_view kName = "name";
+constexpr std::string_view kFiller = " \t\r\n\v\f=\"'\\";
 
 // `at`: just behind the word "name", which begins at `word`.
 bool is_encoded_name(std::string_view body, size_t word, size_t at) noexcept {
@@ -54,17 +55,22 @@ bool may_begin_selector(std::string_view text) noexcept {
 NameMatch find_in_multipart(SelectorSet set, std::string_view body) noexcept {
   NameMatch worst;
   size_t behind_name = std::string_view::npos;  // of the last word "name" before `at`
+  size_t filler = 0;  // blanks, line breaks, quotes and the like since: parsers skip any number of them
   for (size_t at = 0; at < body.size(); ++at) {
     if (chars::starts_with_folded(body.substr(at, kName.size()), kName)) {
       size_t end = at + kName.size();
       if (is_encoded_name(body, at, end)) return {NameMatch::kLookalike, Selector::kFunction};
       behind_name = end;
+      filler = 0;
       at = end - 1;
       continue;
     }
-    if (behind_name == std::string_view::npos || at - behind_name > kReach ||
-        !may_begin_selector(body.substr(at)))
+    if (behind_name == std::string_view::npos) continue;
+    if (kFiller.find(body[at]) != std::string_view::npos) {
+      ++filler;
       continue;
+    }
+    if (at - behind_name - filler > kReach || !may_begin_selector(body.substr(at))) continue;
     NameMatch match = match_start(set, ParamName({body.substr(at, kLongestName), Encoding::kLooseForm}));
     if (match.kind == NameMatch::kLookalike) {
       if (match.selector != Selector::kApiVersion || at - behind_name <= kCloseReach) return match;

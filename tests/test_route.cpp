@@ -682,12 +682,23 @@ END_TEST
 START_TEST(multipart_names_reach_128_bytes) {
   auto body = [](size_t distance) {
     return PART("\"a\"", "b") "--B\r\nContent-Disposition: form-data; name=" +
-           std::string(distance - 1, ' ') + "cpanel_jsonapi_func\r\n\r\ndelpop\r\n--B--\r\n";
+           std::string(distance - 1, ',') + "cpanel_jsonapi_func\r\n\r\ndelpop\r\n--B--\r\n";
   };
   for (size_t distance : {1, 2, 60, 127, 128}) {
     expect({kCpanel, kJsonPanel, PANEL, body(distance), MULTIPART}, kBad);
   }
-  expect({kCpanel, kJsonPanel, PANEL, body(129), MULTIPART}, PANEL_CALL);
+  expect({kCpanel, kJsonPanel, PANEL, body(130), MULTIPART}, PANEL_CALL);
+}
+END_TEST
+
+START_TEST(multipart_names_are_reached_over_any_number_of_blanks) {
+  for (const char* filler : {" ", "\t", "\r\n ", "\"", "' ", "\\"}) {
+    std::string name;
+    for (int i = 0; i < 500; ++i) name += filler;
+    std::string body = "--B\r\nContent-Disposition: form-data; name=" + name +
+                       "cpanel_jsonapi_func\r\n\r\ndelpop\r\n--B--\r\n";
+    expect({kCpanel, kJsonPanel, PANEL, body, MULTIPART}, kBad);
+  }
 }
 END_TEST
 
@@ -1005,6 +1016,7 @@ Suite* suite() {
   tcase_add_loop_test(tcase, parameters_in_the_body, 0, std::size(kBodies));
   tcase_add_test(tcase, a_fragment_makes_a_query_bad);
   tcase_add_test(tcase, multipart_names_reach_128_bytes);
+  tcase_add_test(tcase, multipart_names_are_reached_over_any_number_of_blanks);
   tcase_add_test(tcase, bounds_the_members_of_a_json_body);
   tcase_add_test(tcase, nul_bytes_make_a_body_bad);
   tcase_add_test(tcase, a_body_that_cannot_be_judged_is_bad_where_it_counts);
