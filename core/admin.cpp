@@ -48,8 +48,12 @@ Status prepare_folder(const StoreSpec& spec, gid_t* group) {
                               "; its parent must exist and be writable"};
   }
   struct stat folder {};
-  if (stat(spec.path.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode)) {
+  if (lstat(spec.path.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode)) {
     return {Code::kStore, spec.path + " is not a folder; name a folder of the store's own"};
+  }
+  // Whoever owns the folder can replace what is in it.
+  if (folder.st_uid != geteuid()) {
+    return {Code::kRefused, spec.path + " belongs to another user; name a new folder, or be its owner"};
   }
   struct stat data {};
   if (stat((spec.path + "/data.mdb").c_str(), &data) == 0) {
@@ -119,7 +123,10 @@ Status create_store(const StoreSpec& spec, const Change& change) {
   if (Status status = prepare_folder(spec, &group); !status.ok()) return status;
   {
     Environment environment;
+    // LMDB gives both files one mode; until each has its own, nobody else gets in.
+    mode_t before = umask(0077);
     StoreError error = environment.open(spec.path, Environment::Mode::kCreate);
+    umask(before);
     if (error == StoreError::kNone) error = set_store_modes(spec.path, group);
     std::array<uint8_t, 16> store_id{};
     if (error == StoreError::kNone && !random_bytes(store_id)) error = StoreError::kSystem;

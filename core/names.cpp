@@ -46,7 +46,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
 }
 
 bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept {
-  auto fold = [](char c) { return c == '_' ? '-' : lower(c); };
+  auto fold = [](char c) { return is_alnum(c) ? lower(c) : '-'; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [fold](char x, char y) { return fold(x) == fold(y); });
 }

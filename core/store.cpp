@@ -143,10 +143,11 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   mdb_filehandle_t handle = -1;
   if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
-    device_ = file.st_dev;
-    inode_ = file.st_ino;
+    data_id_ = {file.st_dev, file.st_ino};
     least_bytes_ = file.st_size;
   }
+  struct stat lock {};
+  if (stat(lock_file(path).c_str(), &lock) == 0) lock_id_ = {lock.st_dev, lock.st_ino};
   if (is_cut_short(file.st_size)) {
     close();
     return StoreError::kDamaged;
@@ -209,9 +210,23 @@ void Environment::close() noexcept {
 }
 
 bool Environment::is_current() const noexcept {
-  struct stat file {};
-  return env_ != nullptr && stat(data_file(path_).c_str(), &file) == 0 && file.st_dev == device_ &&
-         file.st_ino == inode_ && file.st_size >= least_bytes_;
+  struct stat data {};
+  struct stat lock {};
+  return env_ != nullptr && stat(data_file(path_).c_str(), &data) == 0 &&
+         stat(lock_file(path_).c_str(), &lock) == 0 && data_id_ == FileId{data.st_dev, data.st_ino} &&
+         lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_;
+}
+
+StoreError Environment::check_newest() noexcept {
+  MDB_txn* txn = nullptr;
+  int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
+  MDB_envinfo info;
+  code = mdb_env_info(env_, &info);  // looks at the data file itself
+  bool newest = code == MDB_SUCCESS && mdb_txn_id(txn) == info.me_last_txnid;
+  mdb_txn_abort(txn);
+  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
+  return newest ? StoreError::kNone : StoreError::kLock;
 }
 
 StoreError Environment::adopt_size() noexcept {
@@ -273,6 +288,14 @@ StoreError Transaction::begin_write(Environment& environment) noexcept {
   int code = mdb_txn_begin(environment.env_, nullptr, 0, &txn_);
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
+  // Nobody else commits now, so the lock file must name the newest commit: writing on top of an older one
+  // would undo what came after it.
+  MDB_envinfo info;
+  if (code == MDB_SUCCESS) code = mdb_env_info(environment.env_, &info);
+  if (code == MDB_SUCCESS && mdb_txn_id(txn_) != info.me_last_txnid + 1) {
+    abort();
+    return StoreError::kLock;
+  }
   return to_error(environment.system_code_ = code);
 }
 
@@ -420,6 +443,12 @@ std::string describe(StoreError error, const std::string& path, const std::strin
       return "no space is left on the disk of the store at " + path + "; nothing was changed";
     case StoreError::kDamaged:
       return "the store at " + path + " is damaged, or its data.mdb is not a store; restore it from a backup";
+    case StoreError::kLock:
+      return "the lock file of the store at " + path +
+             " does not name its newest commit; a change made with " +
+             "`tokengate` as the store's owner mends that; if it is refused, stop everything that uses the "
+             "store " +
+             "and remove " + lock_file(path);
     case StoreError::kLibrary:
       return "the store at " + path + " is not opened: this LMDB has races in its lock handling; install " +
              "0.9.25 or older, or 0.9.32 or newer";

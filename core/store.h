@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ enum class StoreError : uint8_t {
   kReadersFull,  ///< no reader slot is free
   kDiskFull,
   kDamaged,  ///< LMDB or a record's check value says so
+  kLock,     ///< the lock file names another newest commit than the data file holds
   kLibrary,  ///< the LMDB library at run time is of a version with races in its locks
   kSystem,   ///< anything else; see system_code
 };
@@ -78,8 +80,13 @@ class Environment {
   void close() noexcept;
   bool is_open() const noexcept { return env_ != nullptr; }
 
-  /// Whether the data file at the path is still the one that was opened, and not cut short.
+  /// Whether the files at the path are still the ones that were opened, and the data file is not cut short.
   bool is_current() const noexcept;
+
+  /// kLock if readers do not get the newest commit. LMDB takes its number from the lock file, which the
+  /// server's group may write, and which a replaced data file leaves behind. Also true for the instant in
+  /// which another process commits, so ask twice.
+  StoreError check_newest() noexcept;
 
   /// After kMapResized, with no transaction active in this process.
   StoreError adopt_size() noexcept;
@@ -107,10 +114,15 @@ class Environment {
   MDB_env* env_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};
   std::string path_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const FileId&) const = default;
+  };
+  FileId data_id_;
+  FileId lock_id_;
   off_t least_bytes_ = 0;
-  int system_code_ = 0;
+  std::atomic<int> system_code_{0};  // readers of several threads may begin at once
 };
 
 /// A transaction; aborted at the end of its scope unless committed. A read transaction can be kept: reset()

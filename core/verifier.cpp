@@ -78,7 +78,7 @@ void Verifier::Impl::remove(ReaderSeat* seat) {
 bool Verifier::Impl::maintain() noexcept {
   std::lock_guard lock(mutex_);
   bool damaged = damage_reported_.exchange(false);
-  if (environment_.is_open() && (damaged || !environment_.is_current())) close();
+  if (environment_.is_open() && (damaged || !environment_.is_current() || stays_behind())) close();
   if (!environment_.is_open()) open();
   return environment_.is_open();
 }
@@ -88,8 +88,20 @@ std::string Verifier::Impl::problem() const {
   return problem_;
 }
 
+/// Now and then is no sign of trouble: another process may be committing this very moment, or was killed as
+/// it did, which the next writer mends. For longer, decisions could be older than a revocation.
+bool Verifier::Impl::stays_behind() noexcept {
+  constexpr int kLooks = 3;
+  behind_ = environment_.check_newest() == StoreError::kLock ? std::min(behind_ + 1, kLooks) : 0;
+  return behind_ == kLooks;
+}
+
 void Verifier::Impl::open() noexcept {
   StoreError error = environment_.open(path_, Environment::Mode::kRead);
+  if (error == StoreError::kNone && stays_behind()) {
+    environment_.close();
+    error = StoreError::kLock;
+  }
   problem_ = describe(error, path_, environment_.system_text());
   if (error == StoreError::kNone) publish();
 }

@@ -60,6 +60,7 @@ class Verifier::Impl {
   void remove(ReaderSeat* seat);
   void adopt_size() noexcept;
   void open() noexcept;
+  bool stays_behind() noexcept;
   void close() noexcept;
   void unpublish() noexcept;
   void publish() noexcept { published_.store(&environment_); }
@@ -70,6 +71,7 @@ class Verifier::Impl {
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
   std::vector<ReaderSeat*> seats_;
+  int behind_ = 0;  // in how many looks on end readers did not get the newest commit
   std::string problem_;
 };
 

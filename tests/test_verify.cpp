@@ -1,7 +1,11 @@
 // The whole decision against a real store: every outcome, their order, and changes seen at once.
 #include "tokengate/verify.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -457,6 +461,66 @@ START_TEST(a_store_that_appears_or_is_replaced_is_opened) {
 }
 END_TEST
 
+START_TEST(a_lock_file_that_hides_the_newest_commit_is_noticed) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  ck_assert_ok(world.store.admin.define_acl(change_at(), Service::kCpanel, "one"));
+  ck_assert_ok(world.store.admin.revoke_token(change_at(), "shop", Service::kCpanel, "ci"));
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kUnknownToken);
+  // Whoever may read the store may write its lock file, where LMDB keeps the number of the newest commit.
+  constexpr off_t kNewest = 48;
+  int lock = open((world.store.path() + "/lock.mdb").c_str(), O_RDWR);
+  uint64_t newest = 0;
+  ck_assert_int_eq(pread(lock, &newest, sizeof newest, kNewest), sizeof newest);
+  auto name_commit = [&](uint64_t number) {
+    ck_assert_int_eq(pwrite(lock, &number, sizeof number, kNewest), sizeof number);
+  };
+  // Another process has the store open, so that reopening it does not mend the file.
+  int opened[2];
+  ck_assert_int_eq(pipe(opened), 0);
+  pid_t other = fork();
+  if (other == 0) {
+    auto admin = Admin::open(world.store.path(), Admin::Access::kReadOnly);
+    if (write(opened[1], admin.ok() ? "y" : "n", 1) == 1) pause();
+    _exit(1);
+  }
+  char answer = 0;
+  ck_assert_int_eq(read(opened[0], &answer, 1), 1);
+  ck_assert_int_eq(answer, 'y');
+
+  name_commit(newest - 1);
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);  // as LMDB has it, for a moment
+  ck_assert_fails(world.store.admin.define_acl(change_at(), Service::kCpanel, "two"), Code::kStore,
+                  "lock.mdb");
+  for (int look = 0; look < 3; ++look) world.verifier->maintain();
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kStoreUnavailable);
+  ck_assert(world.verifier->problem().find("lock") != std::string::npos);
+  ck_assert(!world.verifier->maintain());
+  name_commit(newest);
+  ck_assert(world.verifier->maintain());
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kUnknownToken);
+  ck_assert_ok(world.store.admin.define_acl(change_at(), Service::kCpanel, "two"));
+  ck_assert(world.verifier->maintain());
+  close(lock);
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+}
+END_TEST
+
+START_TEST(a_lost_lock_file_closes_the_store) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);
+  world.store.admin = {};
+  std::filesystem::remove(world.store.path() + "/lock.mdb");
+  world.verifier->maintain();
+  world.store.admin = std::move(Admin::open(world.store.path(), Admin::Access::kReadWrite).value);
+  ck_assert_ok(world.store.admin.revoke_token(change_at(), "shop", Service::kCpanel, "ci"));
+  world.verifier->maintain();
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kUnknownToken);
+}
+END_TEST
+
 START_TEST(threads_decide_while_a_writer_changes_and_the_store_is_reopened) {
   World world;
   std::atomic<bool> stop{false};
@@ -538,6 +602,8 @@ Suite* suite() {
   tcase_add_test(tcase, identify_tells_who_and_never_grants_a_call);
   tcase_add_test(tcase, a_damaged_record_is_never_a_grant);
   tcase_add_test(tcase, a_store_that_appears_or_is_replaced_is_opened);
+  tcase_add_test(tcase, a_lock_file_that_hides_the_newest_commit_is_noticed);
+  tcase_add_test(tcase, a_lost_lock_file_closes_the_store);
   tcase_add_test(tcase, threads_decide_while_a_writer_changes_and_the_store_is_reopened);
   tcase_add_test(tcase, an_observer_hears_each_check_and_changes_nothing);
   suite_add_tcase(suite, tcase);

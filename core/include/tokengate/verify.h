@@ -269,8 +269,9 @@ bool is_acl_name(std::string_view text) noexcept;
 /// cannot.
 std::string_view header_name_problem(std::string_view name) noexcept;
 
-/// Whether two header names are one to a backend that folds case and takes `-` and `_` for the same, as CGI
-/// does (RFC 3875 4.1.18). Client headers for which this holds with an identity header must be removed.
+/// Whether two header names are one to a backend that folds case and takes whatever is no letter or digit for
+/// the same: CGI does so with `-` and `_` (RFC 3875 4.1.18), PHP with `.` too, others with more. Client
+/// headers for which this holds with an identity header must be removed.
 bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
 
 /// The WWW-Authenticate value of a location: one challenge. `realm` goes into a quoted-string (RFC
