@@ -35,7 +35,8 @@ bool collect(apr_bucket_brigade* brigade, apr_bucket_brigade* whole, apr_off_t m
 }
 
 /// The whole body into pool memory; kUnreadable if it is too large or does not come to its end.
-Body read_body(request_rec* r, apr_off_t max_bytes, std::string_view* result) {
+/// `*lost` is set if part of it is gone then.
+Body read_body(request_rec* r, apr_off_t max_bytes, std::string_view* result, bool* lost) {
   if (const char* announced = apr_table_get(r->headers_in, "Content-Length")) {
     apr_off_t length = 0;
     if (!ap_parse_strict_length(&length, announced) || length > max_bytes) return Body::kUnreadable;
@@ -51,6 +52,7 @@ Body read_body(request_rec* r, apr_off_t max_bytes, std::string_view* result) {
     if (status != APR_SUCCESS || empty || !collect(brigade, whole, max_bytes, &bytes, &at_end)) {
       apr_brigade_destroy(brigade);
       apr_brigade_destroy(whole);
+      *lost = true;
       return Body::kUnreadable;
     }
     apr_brigade_cleanup(brigade);
@@ -113,7 +115,7 @@ bool has_body(const request_rec* r) noexcept {
 const KeptBody& keep_body(request_rec* r, apr_off_t max_bytes) noexcept {
   request_rec* initial = initial_request(r);
   KeptBody& body = state_of(initial)->body;
-  if (body.state == Body::kUnread) body.state = read_body(r, max_bytes, &body.bytes);
+  if (body.state == Body::kUnread) body.state = read_body(r, max_bytes, &body.bytes, &body.lost);
   return body;
 }
 

@@ -134,10 +134,19 @@ void set_target(const request_rec* r, Call* call) noexcept {
   }
 }
 
+/// A backend that folds names could take `Content_Type` for Content-Type.
 void set_body_headers(const request_rec* r, Call* call) noexcept {
-  call->content_type = view(apr_table_get(r->headers_in, "Content-Type"));
-  call->content_type_repeated = is_joined(call->content_type);
-  call->content_encoded = apr_table_get(r->headers_in, "Content-Encoding") != nullptr;
+  const apr_array_header_t* headers = apr_table_elts(r->headers_in);
+  const auto* entries = reinterpret_cast<const apr_table_entry_t*>(headers->elts);
+  unsigned types = 0;
+  for (int i = 0; i < headers->nelts; ++i) {
+    if (entries[i].key == nullptr) continue;
+    if (header_names_fold_alike(entries[i].key, "Content-Encoding")) call->content_encoded = true;
+    if (!header_names_fold_alike(entries[i].key, "Content-Type")) continue;
+    call->content_type = view(entries[i].val);
+    ++types;
+  }
+  call->content_type_repeated = types > 1 || is_joined(call->content_type);
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ struct KeptBody {
   Body state = Body::kUnread;
   std::string_view bytes;
   size_t taken = 0;
+  bool lost = false;  ///< part of it was read and could not be kept
 };
 
 /// A refusal under way to the client.

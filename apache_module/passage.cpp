@@ -112,6 +112,10 @@ int on_post_perdir_config(request_rec* r) {
 
 int on_fixups(request_rec* r) {
   if (!is_configured(r)) return DECLINED;
+  // The page of a refusal may be proxied: the token that was refused is not for its backend. A redirect
+  // shares its headers with what it came from, whose configuration says which of them carry one.
+  const RequestState* refused = r->prev != nullptr ? find_state(r->prev) : nullptr;
+  if (refused != nullptr && refused->answer != nullptr) remove_credentials(r->prev, false);
   if (!uses_tokengate(r)) {
     inherit_environment(r);
     note_passed(r, {});
@@ -141,6 +145,8 @@ int on_fixups(request_rec* r) {
     // Let in by another Require: whatever token was sent along is not the backend's business.
     remove_credentials(r, false);
   }
+  // Whoever lets the request pass, its body cannot go on whole.
+  if (state_of(initial_request(r))->body.lost) return HTTP_REQUEST_ENTITY_TOO_LARGE;
   note_passed(r, passed);
   return DECLINED;
 }

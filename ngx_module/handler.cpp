@@ -103,13 +103,16 @@ ngx_int_t leave_access_handler(ngx_http_request_t* r) {
   if (state->granted) return NGX_DECLINED;
 
   forget_refusal(*state);
-  find_credentials(r, conf, *state);  // an internal redirect to come needs them
+  return strip_token(r, conf, *state) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+ngx_int_t strip_token(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept {
+  find_credentials(r, conf, state);  // an internal redirect to come needs them
   const ngx_table_elt_t* authorization = r->headers_in.authorization;
   bool spent = !conf.pass_authorization && authorization != nullptr &&
                is_ours(view(authorization->value), conf.rules.schemes);
-  if (own_request_headers(r, *state) != NGX_OK || remove_credentials(r, conf, *state, spent) != NGX_OK)
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  return NGX_DECLINED;
+  if (own_request_headers(r, state) != NGX_OK) return NGX_ERROR;
+  return remove_credentials(r, conf, state, spent);
 }
 
 }  // namespace tokengate

@@ -151,7 +151,12 @@ ngx_int_t clean_received_headers_handler(ngx_http_request_t* r) {
 /// The same for the page of an error that was met before the phases began: it starts behind the phase above.
 ngx_int_t clean_redirected_headers_handler(ngx_http_request_t* r) {
   if (!r->internal || r != r->main || !server_conf(r).present) return NGX_DECLINED;
-  const RequestState* state = find_state(r);
+  RequestState* state = find_state(r);
+  if (state != nullptr && state->refused_conf != nullptr) {
+    const LocationConf& conf = *state->refused_conf;
+    state->refused_conf = nullptr;
+    if (strip_token(r, conf, *state) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+  }
   if (state != nullptr && state->identity_injected) return NGX_DECLINED;
   return remove_identity(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -94,6 +94,9 @@ struct RequestState {
 
   Credentials credentials;
   const LocationConf* credentials_conf = nullptr;  ///< under whose rules they were read; null: not yet
+  /// Where the request was refused last: a redirect to an error page must not take the token along. Null:
+  /// never.
+  const LocationConf* refused_conf = nullptr;
   bool stripped = false;  ///< `credentials` are all that is left: the headers they came in were removed
 
   const Caller* caller = nullptr;                 ///< identified before the decision; null: nobody
@@ -134,6 +137,8 @@ Connection connection_of(ngx_http_request_t* r) noexcept;
 ngx_int_t access_handler(ngx_http_request_t* r);
 ngx_int_t subrequest_handler(ngx_http_request_t* r);
 ngx_int_t leave_access_handler(ngx_http_request_t* r);
+/// Removes the credentials that are taken under `conf`, however they turned out. NGX_ERROR if memory is out.
+ngx_int_t strip_token(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept;
 
 // headers.cpp
 

@@ -82,6 +82,8 @@ my @cases = (
     ['over a limit of its own', '/cpsess2/json-api/cpanel', [$form], $pops . '&' . 'x' x 1000, 0, 400, 'bad_route'],
     ['over a limit of its own, chunked', '/cpsess2/json-api/cpanel', [$form], $pops . '&' . 'x' x 1000, [900], 400, 'bad_route'],
     ['report only', '/cpsess3/json-api/cpanel', [$form], $zones, 0, 200, 'acl_denied'],
+    ['report only, over one megabyte', '/cpsess3/json-api/cpanel', [$form], $pops . '&' . 'x' x (1 << 20), 0, 200, 'bad_route'],
+    ['report only, chunked: it cannot go on whole', '/cpsess3/json-api/cpanel', [$form], $pops . '&' . 'x' x (1 << 20), [500_000], 413, 'bad_route'],
     ['redirected', '/form/send', [$form], $pops, 0, 200, 'granted'],
     ['redirected, large and chunked', '/form/send', [$form], $long, [70_000], 200, 'granted'],
     ['redirected, calls something else', '/form/send', [$form], $zones, 0, 403, 'acl_denied'],

@@ -15,7 +15,7 @@ my $uwsgi   = Tokengate::Backend->new('uwsgi', $folder);
 
 my @names = map {
     my $name = $_;
-    ($name, lc $name, uc $name, $name =~ tr/-/_/r, lc $name =~ s/-/_/r, uc $name =~ s/-(?=[^-]*\z)/_/r)
+    ($name, lc $name, uc $name, $name =~ tr/-/_/r, lc $name =~ s/-/_/r, uc $name =~ s/-(?=[^-]*\z)/_/r, $name =~ tr/-/./r, lc $name =~ tr/-/~/r)
 } qw(X-Tokengate-User X-Tokengate-Service X-Tokengate-Token X-Legacy-Name);
 
 my @forged = map {"$_: root"} @names;

@@ -53,7 +53,7 @@ sub identity_seen ($seen, $user_header = 'X-Tokengate-User') {
     return \%identity;
 }
 
-sub fold ($name) { return lc $name =~ tr/_/-/r }
+sub fold ($name) { return lc($name) =~ s/[^a-z0-9]/-/gr }
 
 # One line for diagnostics.
 sub _show ($response) {
