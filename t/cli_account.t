@@ -25,7 +25,7 @@ is_deeply($cli->json(qw(account deny shop dns whm:all))->{acls},
     {cpanel => ['email'], whm => ['list-accts']}, 'deny takes away, in both services');
 is($cli->ok(qw(account deny shop email whm:list-accts)), "shop now possesses nothing.\n", 'the last one goes');
 
-$cli->ok(qw(account grant shop email dns));
+$cli->ok(qw(account grant shop email --acl dns));
 $cli->secret(qw(shop ci --acl email));
 $cli->secret(qw(shop zone --acl dns));
 like($cli->ok(qw(account deny shop email)), qr/1 token still lists what was taken away/, 'deny counts the tokens');
