@@ -1,5 +1,5 @@
 # Apache: graceful restarts under load while tokens change. No request fails or is decided wrongly, and no reader
-# slot or page of the store is left over. TOKENGATE_RESTARTS (default 10) says how many.
+# slot or page of the store is left over. TOKENGATE_RESTARTS (default 100) says how many.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -12,7 +12,7 @@ plan skip_all => 'mod_tokengate is not built' unless Tokengate::Apache->is_avail
 
 use constant kClients => 4;
 
-my $restarts = $ENV{TOKENGATE_RESTARTS} // 10;
+my $restarts = $ENV{TOKENGATE_RESTARTS} // 100;
 my $store    = Tokengate::Store->standard;
 my $server   = Tokengate::Apache->new(
     store   => $store->path,
