@@ -75,6 +75,8 @@ my @cases = (
     ['large and chunked', '/json-api/cpanel', [$form], $long, [8000, 100_000], 200, 'granted'],
     ['JSON', '/json-api/cpanel', ['Content-Type: application/json'], $json, 0, 200, 'granted'],
     ['two types', '/json-api/cpanel', [$form, 'Content-Type: application/json'], $pops, 0, 400, 'bad_route'],
+    ['a type in another spelling', '/json-api/cpanel', [$form, 'Content_Type: application/json'], $pops, 0, 400, 'bad_route'],
+    ['an encoding in another spelling', '/json-api/cpanel', [$form, 'content_encoding: gzip'], $pops, 0, 400, 'bad_route'],
     ['compressed', '/json-api/cpanel', [$form, 'Content-Encoding: gzip'], $pops, 0, 400, 'bad_route'],
     ['over one megabyte', '/json-api/cpanel', [$form], $pops . '&' . 'x' x (1 << 20), 0, 400, 'bad_route'],
     ['over one megabyte and chunked', '/json-api/cpanel', [$form], $pops . '&' . 'x' x (1 << 20), [500_000, 500_000], 400, 'bad_route'],

@@ -47,6 +47,21 @@ START_TEST(a_store_is_made_once_and_named_when_missing) {
 }
 END_TEST
 
+START_TEST(a_store_is_not_made_in_a_folder_of_somebody_else) {
+  TempFolder folder;
+  std::string link = folder.path() + "/link";
+  std::filesystem::create_directory(folder.path() + "/real");
+  std::filesystem::create_symlink(folder.path() + "/real", link);
+  ck_assert_fails(create_store({link, ""}, change_at()), Code::kStore, "not a folder");
+  if (geteuid() != 0) return;  // only root can give a folder away
+  std::string foreign = folder.path() + "/foreign";
+  std::filesystem::create_directory(foreign);
+  ck_assert_int_eq(chown(foreign.c_str(), 65534, 65534), 0);
+  ck_assert_fails(create_store({foreign, ""}, change_at()), Code::kRefused, "another user");
+  ck_assert(std::filesystem::is_empty(foreign));
+}
+END_TEST
+
 START_TEST(a_read_only_admin_changes_nothing) {
   Shop shop;
   shop.admin = {};
@@ -405,6 +420,7 @@ Suite* suite() {
   TCase* tcase = tcase_create("admin");
   tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, a_store_is_made_once_and_named_when_missing);
+  tcase_add_test(tcase, a_store_is_not_made_in_a_folder_of_somebody_else);
   tcase_add_test(tcase, a_read_only_admin_changes_nothing);
   tcase_add_test(tcase, accounts_are_created_shown_and_refused);
   tcase_add_test(tcase, account_ids_are_never_used_again);
