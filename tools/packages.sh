@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that Tokengate is built, tried and tested with. Installs only what is missing; needs root
-# only then. Usage: tools/packages.sh [SET…] with the sets build, nginx, apache, test; all of them by default.
+# only then. Usage: tools/packages.sh [SET…] with the sets build, nginx, apache, test (all of them by default) and bench.
 set -euo pipefail
 
 packages_of() {
@@ -11,9 +11,11 @@ packages_of() {
       ;;
     nginx) echo nginx nginx-dev ;;
     apache) echo apache2 apache2-dev ;;
+    # What the benchmark compares with; only its own command asks for it.
+    bench) echo apache2-utils libnginx-mod-http-lua openssl procps util-linux ;;
     test) echo check clang clang-format openssl procps shellcheck strace ;;
     *)
-      echo "packages.sh: no set of packages \"$1\": choose among build, nginx, apache, test" >&2
+      echo "packages.sh: no set of packages \"$1\": choose among build, nginx, apache, bench, test" >&2
       return 2
       ;;
   esac
