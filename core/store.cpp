@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 
 namespace tokengate {
@@ -154,11 +156,23 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
+  acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid);
   clear_stale_readers();
   StoreError error = open_tables(mode == Mode::kCreate);
   if (error == StoreError::kNotFound) error = StoreError::kNoStore;
   if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
+  if (error == StoreError::kNone && mode == Mode::kWrite) error = take_turn();
   if (error != StoreError::kNone) close();
+  return error;
+}
+
+/// Mends what a writer left that was killed as it committed (LMDB does, for the next one in turn), and what a
+/// data file put in the place of a newer one leaves behind: with the turn ours, the newest commit is what it
+/// says.
+StoreError Environment::take_turn() noexcept {
+  Transaction transaction;
+  StoreError error = transaction.begin_write(*this);
+  if (error == StoreError::kNone) acknowledged_.set(transaction.id() - 1);
   return error;
 }
 
@@ -207,6 +221,7 @@ StoreError Environment::open_tables(bool create) noexcept {
 void Environment::close() noexcept {
   if (env_ != nullptr) mdb_env_close(env_);
   env_ = nullptr;
+  acknowledged_.close();
 }
 
 bool Environment::is_current() const noexcept {
@@ -214,19 +229,27 @@ bool Environment::is_current() const noexcept {
   struct stat lock {};
   return env_ != nullptr && stat(data_file(path_).c_str(), &data) == 0 &&
          stat(lock_file(path_).c_str(), &lock) == 0 && data_id_ == FileId{data.st_dev, data.st_ino} &&
-         lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_;
+         lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_ &&
+         acknowledged_.is_current(path_);
 }
 
-StoreError Environment::check_newest() noexcept {
-  MDB_txn* txn = nullptr;
-  int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
-  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
-  MDB_envinfo info;
-  code = mdb_env_info(env_, &info);  // looks at the data file itself
-  bool newest = code == MDB_SUCCESS && mdb_txn_id(txn) == info.me_last_txnid;
-  mdb_txn_abort(txn);
-  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
-  return newest ? StoreError::kNone : StoreError::kLock;
+Environment::Map Environment::map() const noexcept {
+  // LMDB does not tell, the system does: the one map of this file.
+  std::FILE* maps = std::fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return {};
+  Map found;
+  char line[512];
+  while (found.begin == nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    unsigned long inode = 0;
+    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %lu", &begin, &end, &inode) == 3 &&
+        inode == data_id_.inode && std::strstr(line, "/data.mdb") != nullptr) {
+      found = {reinterpret_cast<void*>(begin), end - begin};
+    }
+  }
+  std::fclose(maps);
+  return found;
 }
 
 StoreError Environment::adopt_size() noexcept {
@@ -273,7 +296,16 @@ std::string Environment::system_text() const {
   return mdb_strerror(system_code_);
 }
 
+bool Transaction::is_newest(uint64_t acknowledged) const noexcept {
+  MDB_envinfo info;
+  uint64_t id = this->id();
+  // mdb_env_info() looks at the data file itself. More may have been committed since the snapshot was taken.
+  return mdb_env_info(environment_->env_, &info) == MDB_SUCCESS && id >= acknowledged &&
+         id <= info.me_last_txnid;
+}
+
 StoreError Transaction::begin_read(Environment& environment) noexcept {
+  uint64_t acknowledged = environment.acknowledged_.newest();
   int code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
   if (code == MDB_READERS_FULL) {
     environment.clear_stale_readers();
@@ -281,6 +313,10 @@ StoreError Transaction::begin_read(Environment& environment) noexcept {
   }
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
+  if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
+    abort();
+    return StoreError::kLock;
+  }
   return to_error(environment.system_code_ = code);
 }
 
@@ -292,11 +328,15 @@ StoreError Transaction::begin_write(Environment& environment) noexcept {
   // would undo what came after it.
   MDB_envinfo info;
   if (code == MDB_SUCCESS) code = mdb_env_info(environment.env_, &info);
-  if (code == MDB_SUCCESS && mdb_txn_id(txn_) != info.me_last_txnid + 1) {
+  if (code == MDB_SUCCESS && id() != info.me_last_txnid + 1) {
     abort();
     return StoreError::kLock;
   }
   return to_error(environment.system_code_ = code);
+}
+
+uint64_t Transaction::id() const noexcept {
+  return mdb_txn_id(txn_);
 }
 
 void Transaction::reset() noexcept {
@@ -304,12 +344,20 @@ void Transaction::reset() noexcept {
 }
 
 StoreError Transaction::renew() noexcept {
-  return to_error(mdb_txn_renew(txn_));
+  uint64_t acknowledged = environment_->acknowledged_.newest();
+  int code = mdb_txn_renew(txn_);
+  if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
+    reset();
+    return StoreError::kLock;
+  }
+  return to_error(code);
 }
 
 StoreError Transaction::commit() noexcept {
+  uint64_t id = this->id();
   int code = mdb_txn_commit(txn_);
   txn_ = nullptr;  // gone whatever the result
+  if (code == MDB_SUCCESS) environment_->acknowledged_.set(id);
   return to_error(environment_->system_code_ = code);
 }
 

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "acknowledged.h"
+
 struct MDB_env;
 struct MDB_txn;
 struct MDB_cursor;
@@ -33,7 +35,7 @@ enum class StoreError : uint8_t {
   kReadersFull,  ///< no reader slot is free
   kDiskFull,
   kDamaged,  ///< LMDB or a record's check value says so
-  kLock,     ///< the lock file names another newest commit than the data file holds
+  kLock,     ///< the lock file leads to another snapshot than the newest
   kLibrary,  ///< the LMDB library at run time is of a version with races in its locks
   kSystem,   ///< anything else; see system_code
 };
@@ -83,10 +85,12 @@ class Environment {
   /// Whether the files at the path are still the ones that were opened, and the data file is not cut short.
   bool is_current() const noexcept;
 
-  /// kLock if readers do not get the newest commit. LMDB takes its number from the lock file, which the
-  /// server's group may write, and which a replaced data file leaves behind. Also true for the instant in
-  /// which another process commits, so ask twice.
-  StoreError check_newest() noexcept;
+  /// Where LMDB has mapped the data file; empty if that cannot be told. Changes with adopt_size() and grow().
+  struct Map {
+    void* begin = nullptr;
+    size_t bytes = 0;
+  };
+  Map map() const noexcept;
 
   /// After kMapResized, with no transaction active in this process.
   StoreError adopt_size() noexcept;
@@ -109,9 +113,11 @@ class Environment {
   friend class Cursor;
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
+  StoreError take_turn() noexcept;
   bool is_cut_short(off_t file_bytes) noexcept;
 
   MDB_env* env_ = nullptr;
+  Acknowledged acknowledged_;
   std::array<unsigned, kTableCount> tables_{};
   std::string path_;
   struct FileId {
@@ -128,6 +134,10 @@ class Environment {
 /// A transaction; aborted at the end of its scope unless committed. A read transaction can be kept: reset()
 /// between uses lets go of its snapshot but not of its reader slot, and renew() takes the newest snapshot
 /// without a lock and without a system call.
+///
+/// Which snapshot that is, LMDB reads from the lock file, which every worker of every server may write, and
+/// which a replaced data file leaves behind. So begin_read() and renew() answer kLock unless the snapshot is
+/// at least as new as the newest acknowledged commit, and not newer than the newest in the data file.
 class Transaction {
  public:
   Transaction() noexcept = default;
@@ -139,6 +149,8 @@ class Transaction {
   /// Waits for another writer.
   StoreError begin_write(Environment& environment) noexcept;
   bool is_begun() const noexcept { return txn_ != nullptr; }
+  /// Of the commit that is seen; for a write transaction, of the one that it will be. Counts up by one.
+  uint64_t id() const noexcept;
   void reset() noexcept;
   StoreError renew() noexcept;
   StoreError commit() noexcept;
@@ -159,6 +171,8 @@ class Transaction {
 
  private:
   friend class Cursor;
+  bool is_newest(uint64_t acknowledged) const noexcept;
+
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;
 };

@@ -1,7 +1,6 @@
 // Opens, watches and replaces the store under running readers.
 #include "verifier.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -54,6 +53,10 @@ void ReaderSeat::report_damage() noexcept {
   verifier_.damage_reported_.store(true, std::memory_order_relaxed);
 }
 
+bool ReaderSeat::lost_pages() const noexcept {
+  return verifier_.guard_.was_hit();
+}
+
 void ReaderSeat::drop() noexcept {
   catalog_cursor_.close();
   transaction_.abort();
@@ -78,7 +81,8 @@ void Verifier::Impl::remove(ReaderSeat* seat) {
 bool Verifier::Impl::maintain() noexcept {
   std::lock_guard lock(mutex_);
   bool damaged = damage_reported_.exchange(false);
-  if (environment_.is_open() && (damaged || !environment_.is_current() || stays_behind())) close();
+  if (environment_.is_open() && (damaged || guard_.was_hit() || !environment_.is_current() || is_misled()))
+    close();
   if (!environment_.is_open()) open();
   return environment_.is_open();
 }
@@ -88,20 +92,14 @@ std::string Verifier::Impl::problem() const {
   return problem_;
 }
 
-/// Now and then is no sign of trouble: another process may be committing this very moment, or was killed as
-/// it did, which the next writer mends. For longer, decisions could be older than a revocation.
-bool Verifier::Impl::stays_behind() noexcept {
-  constexpr int kLooks = 3;
-  behind_ = environment_.check_newest() == StoreError::kLock ? std::min(behind_ + 1, kLooks) : 0;
-  return behind_ == kLooks;
+/// Whether the lock file leads readers to an old snapshot. They refuse it themselves; this is to say why.
+bool Verifier::Impl::is_misled() noexcept {
+  Transaction transaction;
+  return transaction.begin_read(environment_) == StoreError::kLock;
 }
 
 void Verifier::Impl::open() noexcept {
   StoreError error = environment_.open(path_, Environment::Mode::kRead);
-  if (error == StoreError::kNone && stays_behind()) {
-    environment_.close();
-    error = StoreError::kLock;
-  }
   problem_ = describe(error, path_, environment_.system_text());
   if (error == StoreError::kNone) publish();
 }
@@ -109,6 +107,7 @@ void Verifier::Impl::open() noexcept {
 void Verifier::Impl::close() noexcept {
   unpublish();
   for (ReaderSeat* seat : seats_) seat->drop();
+  guard_.release();
   environment_.close();
 }
 
@@ -116,6 +115,7 @@ void Verifier::Impl::adopt_size() noexcept {
   std::lock_guard lock(mutex_);
   if (!environment_.is_open()) return;
   unpublish();
+  guard_.release();  // the map may move
   StoreError error = environment_.adopt_size();
   if (error == StoreError::kNone) {
     publish();
@@ -123,6 +123,12 @@ void Verifier::Impl::adopt_size() noexcept {
     close();  // maintain() starts over
     problem_ = describe(error, path_, environment_.system_text());
   }
+}
+
+void Verifier::Impl::publish() noexcept {
+  Environment::Map map = environment_.map();
+  if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
+  published_.store(&environment_);
 }
 
 /// On return no reader is in, and none comes in until publish(). Readers stay in for microseconds.

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "fault_guard.h"
 #include "store.h"
 #include "tokengate/verify.h"
 
@@ -34,6 +35,8 @@ class alignas(64) ReaderSeat {
   Cursor& catalog_cursor() noexcept { return catalog_cursor_; }
   /// The store holds bytes that cannot be: have it opened afresh.
   void report_damage() noexcept;
+  /// Whether parts of the data file were missing when they were read: what was found means nothing then.
+  bool lost_pages() const noexcept;
 
  private:
   friend class Verifier::Impl;
@@ -60,18 +63,18 @@ class Verifier::Impl {
   void remove(ReaderSeat* seat);
   void adopt_size() noexcept;
   void open() noexcept;
-  bool stays_behind() noexcept;
+  bool is_misled() noexcept;
   void close() noexcept;
   void unpublish() noexcept;
-  void publish() noexcept { published_.store(&environment_); }
+  void publish() noexcept;
 
   const std::string path_;
   mutable std::mutex mutex_;                      // guards all below but the two atomics
   std::atomic<Environment*> published_{nullptr};  // null: no store; readers look only at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
+  FaultGuard guard_;  // over the environment's map
   std::vector<ReaderSeat*> seats_;
-  int behind_ = 0;  // in how many looks on end readers did not get the newest commit
   std::string problem_;
 };
 

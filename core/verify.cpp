@@ -153,6 +153,8 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   decision.outcome = check_acls(rules, call, token, report, &decision);
   if (decision.outcome != Outcome::kGranted) return decision;
   decision.outcome = check_targets(token, report, &decision);
+  // Where pages of the catalog are gone, a call looks like one that it does not list.
+  if (seat_.lost_pages()) decision.outcome = damaged();
   return decision;
 }
 

@@ -1,0 +1,90 @@
+// Sixteen bytes that all readers of a store share with its writers.
+#include "acknowledged.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+namespace tokengate {
+namespace {
+
+constexpr mode_t kMode = 0640;
+
+std::string file_of(const std::string& path) {
+  return path + "/acknowledged";
+}
+
+size_t page_bytes() noexcept {
+  return static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// A page that is really on the disk, so that storing into the map can never lack room.
+bool fill(int file) {
+  std::vector<char> zeros(page_bytes());
+  return pwrite(file, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size());
+}
+
+}  // namespace
+
+void Acknowledged::open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept {
+  close();
+  data_ = data;
+  int file =
+      ::open(file_of(path).c_str(), (writable ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, kMode);
+  if (file < 0) return;
+  struct stat now {};
+  bool usable = fstat(file, &now) == 0 && S_ISREG(now.st_mode);
+  if (usable && writable) {
+    // Readers that cannot read it would do without.
+    if ((now.st_mode & 07777) != kMode) usable = fchmod(file, kMode) == 0;
+    if (now.st_gid != group) usable = usable && fchown(file, static_cast<uid_t>(-1), group) == 0;
+    if (static_cast<size_t>(now.st_size) < page_bytes()) usable = usable && fill(file);
+  } else {
+    usable = usable && static_cast<size_t>(now.st_size) >= page_bytes();
+  }
+  if (usable) {
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void* map = mmap(nullptr, page_bytes(), protection, MAP_SHARED, file, 0);
+    if (map != MAP_FAILED) {
+      content_ = static_cast<Content*>(map);
+      guard_.watch(map, page_bytes(), writable);
+    }
+  }
+  ::close(file);
+  writable_ = writable;
+  device_ = now.st_dev;
+  inode_ = now.st_ino;
+}
+
+void Acknowledged::close() noexcept {
+  guard_.release();
+  if (content_ != nullptr) munmap(content_, page_bytes());
+  content_ = nullptr;
+  device_ = 0;
+  inode_ = 0;
+}
+
+bool Acknowledged::is_current(const std::string& path) const noexcept {
+  struct stat now {};
+  if (stat(file_of(path).c_str(), &now) != 0) return inode_ == 0;
+  return now.st_dev == device_ && now.st_ino == inode_ && !guard_.was_hit();
+}
+
+uint64_t Acknowledged::newest() const noexcept {
+  if (content_ == nullptr || content_->data.load(std::memory_order_acquire) != data_) return 0;
+  return content_->id.load(std::memory_order_acquire);
+}
+
+void Acknowledged::set(uint64_t id) noexcept {
+  if (content_ == nullptr || !writable_) return;
+  // Of another data file, before: its id must not be taken for one of this.
+  bool is_other = content_->data.load(std::memory_order_relaxed) != data_;
+  if (is_other) content_->data.store(0, std::memory_order_release);
+  content_->id.store(id, std::memory_order_release);
+  if (is_other) content_->data.store(data_, std::memory_order_release);
+}
+
+}  // namespace tokengate

@@ -1,0 +1,59 @@
+/// The file `acknowledged` of a store: the id of the newest commit whose success was reported to somebody.
+/// Only the store's owner can write it.
+///
+/// Readers take a snapshot that is at least as new: the lock file, which says what the newest commit is, can
+/// be written by every worker of every server, and is left one commit behind by a writer that is killed as it
+/// commits. The first must not bring back what was revoked; the second is no reason to refuse anything.
+#ifndef TOKENGATE_ACKNOWLEDGED_H_
+#define TOKENGATE_ACKNOWLEDGED_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "fault_guard.h"
+
+namespace tokengate {
+
+class Acknowledged {
+ public:
+  Acknowledged() noexcept = default;
+  ~Acknowledged() { close(); }
+  Acknowledged(const Acknowledged&) = delete;
+  Acknowledged& operator=(const Acknowledged&) = delete;
+
+  /// Maps the file in the store's folder `path`, for the data file with the inode `data`. A writer makes it
+  /// if need be, with the mode and `group` of the data file. If that fails, or the file is about another data
+  /// file, newest() is 0, which asks nothing of anybody. Makes system calls.
+  void open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept;
+  void close() noexcept;
+
+  /// Whether the file at the path is still the one that was opened, or still missing.
+  bool is_current(const std::string& path) const noexcept;
+
+  /// To be asked before a snapshot is taken, not after: commits go on meanwhile.
+  uint64_t newest() const noexcept;
+
+  /// After the commit `id` succeeded, before anybody is told so. Does nothing without open() as a writer.
+  void set(uint64_t id) noexcept;
+
+ private:
+  struct Content {
+    std::atomic<uint64_t> id;
+    std::atomic<uint64_t> data;
+  };
+  static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(Content) == 16);
+
+  Content* content_ = nullptr;
+  uint64_t data_ = 0;
+  bool writable_ = false;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  FaultGuard guard_;
+};
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_ACKNOWLEDGED_H_

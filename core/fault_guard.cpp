@@ -1,0 +1,114 @@
+// Outlives the loss of pages under a memory map.
+#include "fault_guard.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <mutex>
+
+namespace tokengate {
+namespace {
+
+/// Read by the signal handler, so lock-free; a slot with `end` 0 is free.
+struct Slot {
+  std::atomic<uintptr_t> begin{0};
+  std::atomic<uintptr_t> end{0};
+  std::atomic<bool> writable{false};
+  std::atomic<bool> hit{false};
+};
+
+// A store has at most three maps, and a process hardly more than one store.
+constexpr int kSlots = 64;
+constinit Slot slots[kSlots];
+
+constinit std::mutex installing;  // guards the three below, and who has which slot
+int guarded = 0;
+struct sigaction found {};
+uintptr_t page_bytes = 0;
+
+Slot* slot_of(uintptr_t address) noexcept {
+  for (Slot& slot : slots) {
+    if (address < slot.end.load(std::memory_order_acquire) && address >= slot.begin.load()) return &slot;
+  }
+  return nullptr;
+}
+
+/// Whatever lies behind the first lost page is lost too: a file is cut at its end.
+bool replace_pages(Slot& slot, uintptr_t address) noexcept {
+  int error = errno;
+  uintptr_t page = address & ~(page_bytes - 1);
+  int protection = slot.writable.load() ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* zeros = mmap(reinterpret_cast<void*>(page), slot.end.load() - page, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  slot.hit.store(true);
+  errno = error;
+  return zeros != MAP_FAILED;
+}
+
+void hand_on(int signal, siginfo_t* info, void* context) noexcept {
+  if ((found.sa_flags & SA_SIGINFO) != 0) return found.sa_sigaction(signal, info, context);
+  if (found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN) return found.sa_handler(signal);
+  // The fault comes again at once, and ends the process as if we had never been here.
+  sigaction(SIGBUS, &found, nullptr);
+  if (info->si_code <= 0) raise(SIGBUS);  // sent by a process: nothing would come again
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) noexcept {
+  auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  Slot* slot = info->si_code > 0 ? slot_of(address) : nullptr;
+  if (slot == nullptr || !replace_pages(*slot, address)) hand_on(signal, info, context);
+}
+
+bool install() noexcept {
+  page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  struct sigaction ours {};
+  ours.sa_sigaction = on_fault;
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigemptyset(&ours.sa_mask);
+  return sigaction(SIGBUS, &ours, &found) == 0;
+}
+
+/// Only if nobody has put a handler over ours meanwhile, who would hand on to us.
+void uninstall() noexcept {
+  struct sigaction now {};
+  if (sigaction(SIGBUS, nullptr, &now) != 0) return;
+  if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_fault) sigaction(SIGBUS, &found, nullptr);
+}
+
+}  // namespace
+
+bool FaultGuard::watch(void* begin, size_t bytes, bool writable) noexcept {
+  release();
+  std::lock_guard lock(installing);
+  for (int i = 0; i < kSlots; ++i) {
+    Slot& slot = slots[i];
+    if (slot.end.load() != 0) continue;
+    if (guarded == 0 && !install()) return false;
+    ++guarded;
+    slot_ = i;
+    slot.begin.store(reinterpret_cast<uintptr_t>(begin));
+    slot.writable.store(writable);
+    slot.hit.store(false);
+    slot.end.store(reinterpret_cast<uintptr_t>(begin) + bytes, std::memory_order_release);
+    return true;
+  }
+  return false;
+}
+
+void FaultGuard::release() noexcept {
+  if (slot_ < 0) return;
+  std::lock_guard lock(installing);
+  slots[slot_].end.store(0);
+  slot_ = -1;
+  if (--guarded == 0) uninstall();
+}
+
+bool FaultGuard::was_hit() const noexcept {
+  return slot_ >= 0 && slots[slot_].hit.load(std::memory_order_acquire);
+}
+
+}  // namespace tokengate
