@@ -113,11 +113,7 @@ Credentials find_credentials(request_rec* r, Reader* reader, const Rules& rules)
   Credentials found = reader->read_credentials(rules, fields_of(r, dir_config(r)));
   Credentials& kept = state_of(initial_request(r))->credentials;
   if (found.state == Credentials::kPresent) kept = found;
-  if (found.state == Credentials::kAbsent && kept.state == Credentials::kPresent &&
-      (kept.scheme & rules.schemes) != 0) {
-    return kept;
-  }
-  return found;
+  return found.state == Credentials::kAbsent ? kept : found;
 }
 
 /// Fills in the path and the query, as they go to the backend.

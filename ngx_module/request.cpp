@@ -62,11 +62,7 @@ const Decision* latest_decision(ngx_http_request_t* r) noexcept {
 
 const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& conf,
                                     RequestState& state) noexcept {
-  if (const RequestState* kept = find_stripped(r)) {
-    bool usable =
-        kept->credentials.state != Credentials::kPresent || (kept->credentials.scheme & conf.rules.schemes);
-    return usable ? kept->credentials : kNoCredentials;
-  }
+  if (const RequestState* kept = find_stripped(r)) return kept->credentials;
   if (state.credentials_conf == &conf) return state.credentials;
   Reader* reader = worker_reader();
   if (reader == nullptr) return kNoCredentials;

@@ -79,20 +79,33 @@ tokengate::Address address_of(const std::string& text) {
   return {};
 }
 
-json judge(tokengate::Reader& reader, const json& request) {
-  tokengate::Rules rules;
-  if (text(request, "service") == "whm") rules.service = tokengate::Service::kWhm;
-  rules.plain_http = text(request, "plain_http") == "on";
-  if (request.contains("schemes")) {
-    rules.schemes = tokengate::kSchemeNone;
-    for (const std::string& name : texts(request, "schemes"))
-      rules.schemes |= tokengate::scheme_from_name(name);
+/// The rules of a location, with what they point to.
+class Location {
+ public:
+  explicit Location(const json& settings) : required_(texts(settings, "require")) {
+    if (text(settings, "service") == "whm") rules_.service = tokengate::Service::kWhm;
+    rules_.plain_http = text(settings, "plain_http") == "on";
+    if (settings.contains("schemes")) {
+      rules_.schemes = tokengate::kSchemeNone;
+      for (const std::string& name : texts(settings, "schemes"))
+        rules_.schemes |= tokengate::scheme_from_name(name);
+    }
+    if (settings.contains("key_header")) rules_.schemes |= tokengate::kSchemeHeader;
+    required_views_.assign(required_.begin(), required_.end());
+    rules_.required_acls = required_views_;
   }
-  if (request.contains("key_header")) rules.schemes |= tokengate::kSchemeHeader;
-  std::vector<std::string> required = texts(request, "require");
-  std::vector<std::string_view> required_views(required.begin(), required.end());
-  rules.required_acls = required_views;
+  Location(const Location&) = delete;
+  Location& operator=(const Location&) = delete;
+  const tokengate::Rules& rules() const { return rules_; }
 
+ private:
+  std::vector<std::string> required_;
+  std::vector<std::string_view> required_views_;
+  tokengate::Rules rules_;
+};
+
+tokengate::Credentials read_credentials(tokengate::Reader& reader, const tokengate::Rules& rules,
+                                        const json& request) {
   std::vector<std::string> authorization = texts(request, "authorization");
   std::vector<std::string> keys = texts(request, "keys");
   tokengate::CredentialFields fields;
@@ -100,8 +113,13 @@ json judge(tokengate::Reader& reader, const json& request) {
   if (!authorization.empty()) fields.authorization = authorization[0];
   fields.key_count = static_cast<unsigned>(keys.size());
   if (!keys.empty()) fields.key = keys[0];
+  return reader.read_credentials(rules, fields);
+}
 
-  std::string target = text(request, "target");
+/// `redirected`: the target is not the one on the wire.
+tokengate::Decision decide(tokengate::Reader& reader, const tokengate::Rules& rules,
+                           const tokengate::Credentials& credentials, const json& request,
+                           const std::string& target, bool redirected) {
   std::string wire = target.substr(0, target.find('?'));
   std::string query = wire.size() < target.size() ? target.substr(wire.size() + 1) : "";
   std::string served = served_path(wire);
@@ -110,7 +128,7 @@ json judge(tokengate::Reader& reader, const json& request) {
   std::vector<std::string> content_types = texts(request, "content_type");
   tokengate::Call call;
   call.method = method;
-  call.wire_path = wire;
+  if (!redirected) call.wire_path = wire;
   call.served_path = served;
   call.query = query;
   if (!body.empty()) {
@@ -133,9 +151,11 @@ json judge(tokengate::Reader& reader, const json& request) {
   tokengate::Connection connection;
   connection.client = address_of(text(request, "client"));
   connection.now_unix_s = std::time(nullptr);
+  return reader.verify(rules, credentials, connection, call);
+}
 
-  tokengate::Credentials credentials = reader.read_credentials(rules, fields);
-  tokengate::Decision decision = reader.verify(rules, credentials, connection, call);
+json answer_to(const tokengate::Decision& decision, const json& settings, const tokengate::Rules& rules,
+               const std::string& target) {
   json answer = {{"outcome", tokengate::outcome_name(decision.outcome)},
                  {"acl", decision.acl.view()},
                  {"route", decision.route.view()},
@@ -143,7 +163,7 @@ json judge(tokengate::Reader& reader, const json& request) {
                  {"token", decision.caller.token_name.view()},
                  {"service", tokengate::service_name(decision.caller.service)}};
   if (decision.outcome != tokengate::Outcome::kGranted) {
-    bool panel = text(request, "refusals") == "panel";
+    bool panel = text(settings, "refusals") == "panel";
     tokengate::Refusal refusal = tokengate::refusal(
         decision.outcome, panel ? tokengate::RefusalStyle::kPanel : tokengate::RefusalStyle::kStandard,
         target);
@@ -151,10 +171,28 @@ json judge(tokengate::Reader& reader, const json& request) {
     answer["content_type"] = refusal.content_type;
     answer["body"] = refusal.body;
     if (refusal.challenge) {
-      answer["challenge"] = tokengate::challenge(rules.schemes, request.value("realm", "api"));
+      answer["challenge"] = tokengate::challenge(rules.schemes, settings.value("realm", "api"));
     }
   }
   return answer;
+}
+
+/// A request that comes through another location is judged there first, and its credentials are what was read
+/// there.
+json judge(tokengate::Reader& reader, const json& request) {
+  bool redirected = request.contains("through");
+  const json& entry_settings = redirected ? request["through"] : request;
+  Location entry(entry_settings);
+  tokengate::Credentials credentials = read_credentials(reader, entry.rules(), request);
+  std::string target = text(entry_settings, "target");
+  tokengate::Decision decision = decide(reader, entry.rules(), credentials, request, target, false);
+  if (!redirected || decision.outcome != tokengate::Outcome::kGranted) {
+    return answer_to(decision, entry_settings, entry.rules(), target);
+  }
+  Location location(request);
+  target = text(request, "target");
+  decision = decide(reader, location.rules(), credentials, request, target, true);
+  return answer_to(decision, request, location.rules(), target);
 }
 
 }  // namespace

@@ -46,8 +46,10 @@ sub _location ($self, $path, $settings, $site) {
         http_uri => "proxy_pass http://127.0.0.1:$port$path;",
         fastcgi  => "include /etc/nginx/fastcgi.conf; fastcgi_pass 127.0.0.1:$port;",
         uwsgi    => "include /etc/nginx/uwsgi_params; uwsgi_pass 127.0.0.1:$port;",
+        redirect => 'try_files /nothing-is-here /$1$is_args$args;',
         none     => '');
-    return "    location $path {\n" . _directives($settings, ' ' x 6) . "      $pass{$kind}\n    }\n";
+    my $match = $kind eq 'redirect' ? "~ ^\Q$path\E(.*)" : $path;
+    return "    location $match {\n" . _directives($settings, ' ' x 6) . "      $pass{$kind}\n    }\n";
 }
 
 sub configuration ($self) {

@@ -37,10 +37,22 @@ sub topics () {
     return grep { $_ ne 'sites' } map { m{([^/]+)\.json\z} } sort glob "$kFolder/*.json";
 }
 
-# The virtual hosts as Server.pm takes them, the default one first.
+sub _entry ($name) { return "/through/$name" }
+
+# The virtual hosts as Server.pm takes them, the default one first, with the locations that vectors come through.
 sub sites () {
     my $sites = _load('sites.json');
-    return map { $_ => {tokengate => 'on', %{$sites->{$_}}} } 'cpanel', sort grep { $_ ne 'cpanel' } keys %$sites;
+    my %entries;
+    for my $more (map { $_->[4] // {} } map { @{_load("$_.json")} } topics()) {
+        $entries{$more->{site} // 'cpanel'}{$more->{through}} = 1 if defined $more->{through};
+    }
+    return map {
+        my @names = sort keys %{$entries{$_}};
+        $_ => {
+            tokengate => 'on',
+            %{$sites->{$_}},
+            locations => [map { _entry($_) . '/' => {%{$sites->{$_}}, upstream => 'redirect'} } @names]};
+    } 'cpanel', sort grep { $_ ne 'cpanel' } keys %$sites;
 }
 
 # The vectors of a topic with all that a vector may leave out filled in and the secrets of `store` put in.
@@ -51,6 +63,7 @@ sub of_topic ($topic, $store) {
         my ($outcome, $name, $request, $authorization, $more) = @$row;
         my %vector = (site => 'cpanel', client => '127.0.0.1', %{$more // {}});
         $vector{settings} = $sites->{$vector{site}} // die "$name: no site $vector{site}";
+        $vector{entry} = _entry($vector{through}) if defined $vector{through};
         my ($key) = map { /\{([a-z][a-z0-9-]*)\}/ } grep { defined } $authorization, @{$vector{headers} // []};
         @vector{qw(topic name outcome key)} = ($topic, $name, $outcome, $key);
         @vector{qw(method target)} = map { $store->expand($_) } split / /, $request, 2;
@@ -72,18 +85,28 @@ sub of_topic ($topic, $store) {
 # The bytes that a client sends.
 sub request_bytes ($vector) {
     return Tokengate::Http::request_bytes(
-        "$vector->{method} $vector->{target}",
+        "$vector->{method} " . ($vector->{entry} // '') . $vector->{target},
         ["Host: $vector->{site}", @{$vector->{headers}}, 'Connection: close'],
         version => $vector->{version},
         body    => $vector->{body},
         chunked => $vector->{chunked});
 }
 
+# Of the settings of a location, what the core is told.
+sub _core_rules ($settings) {
+    my %rules = map { $_ => $settings->{$_} } grep { defined $settings->{$_} } qw(service plain_http schemes require refusals realm);
+    $rules{key_header} = JSON::PP::true if defined $settings->{header};
+    return %rules;
+}
+
 # The same for tests/vectors.cpp.
 sub core_request ($vector) {
     my %settings = %{$vector->{settings}};
-    my %core     = map { $_ => $settings{$_} } grep { defined $settings{$_} } qw(service plain_http schemes require refusals realm);
-    $core{key_header} = JSON::PP::true if defined $settings{header};
+    my %core     = _core_rules(\%settings);
+    if (defined $vector->{through}) {
+        %settings = (%settings, %{_load('sites.json')->{$vector->{through}}});
+        $core{through} = {_core_rules(\%settings), target => $vector->{entry} . $vector->{target}};
+    }
     $core{max_body} = $settings{max_body} + 0 if defined $settings{max_body};
     @core{qw(method target body client)} = @$vector{qw(method target body client)};
     $core{target} =~ s{\Ahttps?://[^/?]*}{};
