@@ -515,6 +515,16 @@ START_TEST(a_lock_file_that_hides_the_newest_commit_is_noticed) {
 }
 END_TEST
 
+START_TEST(a_change_that_changes_nothing_takes_nothing_down) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  ck_assert_ok(world.store.admin.define_acl(change_at(), Service::kCpanel, "email"));
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);
+  ck_assert_ok(world.store.admin.purge_expired_tokens(change_at(), "", 0).status);
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);
+}
+END_TEST
+
 START_TEST(a_writer_that_died_as_it_committed_takes_nothing_down) {
   World world;
   Ask mail = world.shop("/execute/Email/list_pops");
@@ -660,6 +670,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_damaged_record_is_never_a_grant);
   tcase_add_test(tcase, a_store_that_appears_or_is_replaced_is_opened);
   tcase_add_test(tcase, a_lock_file_that_hides_the_newest_commit_is_noticed);
+  tcase_add_test(tcase, a_change_that_changes_nothing_takes_nothing_down);
   tcase_add_test(tcase, a_writer_that_died_as_it_committed_takes_nothing_down);
   tcase_add_test(tcase, a_data_file_cut_short_under_readers_is_damage_and_no_crash);
   tcase_add_test(tcase, a_lost_lock_file_closes_the_store);
