@@ -1,6 +1,6 @@
 # Writers killed with SIGKILL at random moments while real servers decide: what was acknowledged is there, from the very
 # next request on, whatever is in doubt is there wholly or not at all, and no server refuses what it should grant.
-# TOKENGATE_KILLS (default 200) says how many; a few thousand take minutes.
+# TOKENGATE_KILLS (default 100) says how many; ten thousand take some minutes.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 use Tokengate::Cases;
 
-my $kills  = $ENV{TOKENGATE_KILLS} // 200;
+my $kills  = $ENV{TOKENGATE_KILLS} // 100;
 my $driver = Tokengate::Server::build_folder() . '/tests/kill_writer';
 my @classes = server_classes();
 plan skip_all => 'no server module is built'      unless @classes;
