@@ -72,9 +72,10 @@ Scheme scheme_of(std::string_view authorization) noexcept {
 }
 
 State accept_authorization(std::string_view value, ParsedCredentials* parsed) noexcept {
-  size_t blank = value.find(' ');
-  if (blank == std::string_view::npos) return State::kMalformed;
-  std::string_view rest = trim(value.substr(blank));
+  // Behind the scheme stands a blank and nothing else: not a tab with something that nobody reads.
+  size_t end = value.find_first_of(" \t");
+  if (end == std::string_view::npos || value[end] != ' ') return State::kMalformed;
+  std::string_view rest = trim(value.substr(end));
   switch (parsed->scheme) {
     case kSchemeCpanel:
     case kSchemeWhm:

@@ -47,6 +47,7 @@ START_TEST(reads_what_real_clients_send) {
       {"scheme alone", "cpanel", Credentials::kMalformed},
       {"scheme and blank", "cpanel ", Credentials::kMalformed},
       {"tab for the blank", "cpanel\tshop:" + kSecret, Credentials::kMalformed},
+      {"something behind a tab", "cpanel\tx shop:" + kSecret, Credentials::kMalformed},
       {"no colon", "cpanel " + kSecret, Credentials::kMalformed},
       {"no user", "cpanel :" + kSecret, Credentials::kMalformed},
       {"no secret", "cpanel shop:", Credentials::kMalformed},
