@@ -1,0 +1,149 @@
+// One token: rename, change, rotate, revoke.
+import { useState } from "preact/hooks";
+import { call } from "./api.js";
+import { Addresses, Note } from "./create.jsx";
+import { Expiry } from "./expiry.jsx";
+import { addressList, nameProblem, useSubmit } from "./form.js";
+import { LastUse, WhatStops } from "./list.jsx";
+import { Confirm, Field, Heading, Problem } from "./parts.jsx";
+import { Permissions, permissionWords } from "./permissions.jsx";
+import { day, format } from "./time.js";
+
+export function ManageToken({ session, account, tokens, token, scope, onChanged, onRenamed, onIssued, onRevoked }) {
+  const names = tokens.map((other) => other.name);
+  const about = { ...scope, name: token.name };
+  return (
+    <>
+      <Heading>Token “{token.name}”</Heading>
+      <p><a href="#/">Back to the list</a></p>
+      <Facts token={token} session={session} />
+      <Rename token={token} names={names} about={about} onRenamed={onRenamed} />
+      <Change key={token.id} token={token} session={session} account={account} about={about} onChanged={onChanged} />
+      <Rotate token={token} about={about} onIssued={onIssued} />
+      <Revoke token={token} session={session} scope={scope} onRevoked={onRevoked} />
+    </>
+  );
+}
+
+function Facts({ token, session }) {
+  const end = token.expires_unix_s === null ? "never" : format(token.expires_unix_s, session.time_zone);
+  return (
+    <dl class="card facts">
+      <dt>Created</dt><dd>{format(token.created_unix_s, session.time_zone)}</dd>
+      <dt>Expires</dt><dd>{end}</dd>
+      <dt>Last used</dt><dd><LastUse token={token} session={session} /></dd>
+      <dt>May do</dt><dd>{permissionWords(token)}</dd>
+      {token.parent && <><dt>Made by the token</dt><dd>{token.parent}</dd></>}
+      {token.former_secret_until_unix_s && (
+        <><dt>Former secret</dt><dd>accepted until {format(token.former_secret_until_unix_s, session.time_zone)}</dd></>
+      )}
+    </dl>
+  );
+}
+
+function Rename({ token, names, about, onRenamed }) {
+  const [name, setName] = useState(token.name);
+  const { busy, submit, problemOf, generalProblem } = useSubmit();
+  const wrong = nameProblem(name, names.filter((other) => other !== token.name));
+  const rename = submit(async () => {
+    await call("rename", { ...about, new_name: name });
+    onRenamed(name);
+  });
+  return (
+    <form class="card" onSubmit={rename} aria-label="Rename">
+      <h2>Rename</h2>
+      <p class="hint">The secret stays the same, and goes on working.</p>
+      <Problem>{generalProblem}</Problem>
+      <Field label="New name" problem={wrong ?? problemOf("new_name") ?? problemOf("name")}>
+        {(props) => <input {...props} type="text" required maxLength={50} autoComplete="off" spellcheck={false} value={name} onInput={(event) => setName(event.target.value)} />}
+      </Field>
+      <div class="actions"><button type="submit" disabled={busy || wrong !== null || name === token.name}>Rename</button></div>
+    </form>
+  );
+}
+
+function Change({ token, session, account, about, onChanged }) {
+  const [permissions, setPermissions] = useState({ full: token.full_access, acls: token.acls, readOnly: token.read_only });
+  const [expiresOn, setExpiresOn] = useState(token.expires_unix_s === null ? null : day(token.expires_unix_s, session.time_zone));
+  const [addresses, setAddresses] = useState(token.addresses.join("\n"));
+  const [note, setNote] = useState(token.note);
+  const { busy, submit, problemOf, generalProblem } = useSubmit();
+  // What the token holds and the account has lost meanwhile can be unticked here as well.
+  const lost = token.acls.filter((name) => !account.acls.some((acl) => acl.name === name));
+  const acls = [...account.acls, ...lost.map((name) => ({ name, group: "No longer yours", description: "The account has lost it, so it does nothing.", warning: "" }))];
+  const save = submit(async () => {
+    const what = permissions.full ? { full_access: true } : { acls: permissions.acls };
+    // An end that was not touched keeps its time of day.
+    const touched = expiresOn !== (token.expires_unix_s === null ? null : day(token.expires_unix_s, session.time_zone));
+    await call("update", {
+      ...about,
+      ...what,
+      read_only: permissions.readOnly,
+      ...(touched ? { expires_on: expiresOn } : {}),
+      addresses: addressList(addresses),
+      note,
+    });
+    onChanged(`Token “${token.name}” is changed.`);
+  });
+  return (
+    <form class="card" onSubmit={save} aria-label="Permissions and limits">
+      <h2>Permissions and limits</h2>
+      <Problem>{generalProblem}</Problem>
+      <Permissions acls={acls} value={permissions} onChange={setPermissions} problem={problemOf("acls")} />
+      <Expiry session={session} value={expiresOn} onChange={setExpiresOn} problem={problemOf("expires_on")} />
+      <Addresses session={session} value={addresses} onChange={setAddresses} problem={problemOf("addresses")} />
+      <Note session={session} value={note} onChange={setNote} problem={problemOf("note")} />
+      <div class="actions"><button type="submit" class="primary" disabled={busy}>Save</button></div>
+    </form>
+  );
+}
+
+const OVERLAPS = [[0, "at once"], [3600, "in an hour"], [86400, "in a day"], [7 * 86400, "in a week"]];
+
+function Rotate({ token, about, onIssued }) {
+  const [overlap, setOverlap] = useState(86400);
+  const { busy, submit, generalProblem } = useSubmit();
+  const rotate = submit(async () => onIssued(await call("rotate", { ...about, overlap_s: overlap })));
+  return (
+    <form class="card" onSubmit={rotate} aria-label="Rotate">
+      <h2>New secret</h2>
+      <p class="hint">Name, permissions and limits stay. Both secrets work until the former one ends.</p>
+      <Problem>{generalProblem}</Problem>
+      <Field label="The former secret ends">
+        {(props) => (
+          <select {...props} value={overlap} onChange={(event) => setOverlap(Number(event.target.value))}>
+            {OVERLAPS.map(([seconds, words]) => <option key={seconds} value={seconds}>{words}</option>)}
+          </select>
+        )}
+      </Field>
+      <div class="actions"><button type="submit" disabled={busy}>Make a new secret for “{token.name}”</button></div>
+    </form>
+  );
+}
+
+function Revoke({ token, session, scope, onRevoked }) {
+  const [asking, setAsking] = useState(false);
+  const [withChildren, setWithChildren] = useState(true);
+  const revoke = async () => {
+    await call("revoke", { ...scope, names: [token.name], with_children: token.children > 0 && withChildren });
+    onRevoked(token.name);
+  };
+  return (
+    <section class="card">
+      <h2>Revoke</h2>
+      <p class="hint">Ends the token for good, from the very next request on.</p>
+      <div class="actions"><button type="button" class="danger" onClick={() => setAsking(true)}>Revoke the token</button></div>
+      {asking && (
+        <Confirm title={`Revoke “${token.name}”?`} confirm="Yes, revoke the token" onConfirm={revoke} onCancel={() => setAsking(false)}>
+          <WhatStops tokens={[token]} session={session} />
+          {token.children > 0 && (
+            <label class="choice">
+              <input type="checkbox" checked={withChildren} onChange={(event) => setWithChildren(event.target.checked)} />
+              Also the {token.children === 1 ? "token" : `${token.children} tokens`} that it made
+            </label>
+          )}
+        </Confirm>
+      )}
+    </section>
+  );
+}
