@@ -33,7 +33,7 @@ export function Accounts({ onChoose, onChanged, onFailure }) {
                 <td data-label="Tokens">{account.token_count}</td>
                 <td data-label="State">{stateWords(account)}</td>
                 <td data-label="Actions" class="row-actions">
-                  <button type="button" aria-label={`Show the tokens of ${account.user}`} onClick={() => onChoose(account.user)}>Show tokens</button>
+                  <button type="button" onClick={() => onChoose(account.user)}>Show tokens<Of account={account} /></button>
                   {account.may_administer && <Switches account={account} onChanged={changed} />}
                 </td>
               </tr>
@@ -44,6 +44,11 @@ export function Accounts({ onChoose, onChanged, onFailure }) {
       {found.length === 0 && <p class="empty">No account's name contains “{search}”.</p>}
     </>
   );
+}
+
+/** For those who hear a button without seeing its row. */
+function Of({ account }) {
+  return <span class="hidden"> of {account.user}</span>;
 }
 
 function stateWords(account) {
@@ -63,11 +68,11 @@ function Switches({ account, onChanged }) {
   return (
     <>
       {account.active
-        ? <button type="button" aria-label={`Suspend ${account.user}`} onClick={() => setAsking("suspend")}>Suspend</button>
-        : <button type="button" aria-label={`Unsuspend ${account.user}`} onClick={() => on("set_active", { active: true }, `${account.user} is active again.`)}>Unsuspend</button>}
+        ? <button type="button" onClick={() => setAsking("suspend")}>Suspend<Of account={account} /></button>
+        : <button type="button" onClick={() => on("set_active", { active: true }, `${account.user} is active again.`)}>Unsuspend<Of account={account} /></button>}
       {account.tokens_enabled
-        ? <button type="button" aria-label={`Switch tokens of ${account.user} off`} onClick={() => setAsking("tokens")}>Tokens off</button>
-        : <button type="button" aria-label={`Switch tokens of ${account.user} on`} onClick={() => on("set_tokens_enabled", { enabled: true }, `Tokens of ${account.user} work again.`)}>Tokens on</button>}
+        ? <button type="button" onClick={() => setAsking("tokens")}>Tokens off<Of account={account} /></button>
+        : <button type="button" onClick={() => on("set_tokens_enabled", { enabled: true }, `Tokens of ${account.user} work again.`)}>Tokens on<Of account={account} /></button>}
       <Problem>{problem}</Problem>
       {asking && (
         <Confirm title={asking === "suspend" ? `Suspend ${account.user}?` : `Switch the tokens of ${account.user} off?`}

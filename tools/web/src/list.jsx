@@ -126,12 +126,12 @@ function Row({ token, session, checked, onTick }) {
         <input type="checkbox" aria-label={`Select ${token.name}`} checked={checked} onChange={(event) => onTick(event.target.checked)} />
       </td>
       <th scope="row" data-label="Name">{token.name}{token.note && <p class="hint">{token.note}</p>}</th>
-      <td data-label="Created">{format(token.created_unix_s, session.time_zone, false)}</td>
-      <td data-label="Expires"><End token={token} state={state} session={session} /></td>
+      <td data-label="Created" class="date">{format(token.created_unix_s, session.time_zone, false)}</td>
+      <td data-label="Expires" class="date"><End token={token} state={state} session={session} /></td>
       <td data-label="Last used"><LastUse token={token} session={session} /></td>
       <td data-label="Permissions">{permissionWords(token)}</td>
       <td data-label="Addresses">{token.addresses.join(", ") || "any"}</td>
-      <td data-label="Manage"><a href={`#/token/${token.name}`} aria-label={`Manage ${token.name}`}>Manage</a></td>
+      <td data-label="Manage"><a href={`#/token/${token.name}`}>Manage<span class="hidden"> {token.name}</span></a></td>
     </tr>
   );
 }
