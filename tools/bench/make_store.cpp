@@ -1,5 +1,6 @@
 // Fills an empty store with tokens whose secrets are known: one a line on standard input, ten to an account
-// (u0, u1, …), full access. In key order and in few transactions: millions take seconds.
+// (u0, u1, …), with the ACLs of the service cpanel that are named, or without any full access. In key order
+// and in few transactions: millions take seconds.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -55,9 +56,16 @@ void in_transactions(Environment& environment, size_t count, Put&& put) {
   }
 }
 
-void fill(Environment& environment, std::vector<Secret> secrets) {
-  AclSet acls;
-  acls.add(kAclAll);
+AclSet find_acls(Environment& environment, const std::vector<std::string>& names) {
+  Transaction transaction;
+  require(transaction.begin_read(environment));
+  return Tables(transaction).acl_set(Service::kCpanel, names);
+}
+
+void fill(Environment& environment, const std::vector<std::string>& acl_names, std::vector<Secret> secrets) {
+  bool full_access = acl_names.empty();
+  AclSet acls = find_acls(environment, full_access ? std::vector<std::string>{"all"} : acl_names);
+  std::string acl_bytes = acls.to_bytes();
   std::vector<WorkingAccount> accounts((secrets.size() + kTokensPerAccount - 1) / kTokensPerAccount);
   in_transactions(environment, accounts.size(), [&](Tables& tables, size_t i) {
     WorkingAccount& account = accounts[i];
@@ -82,14 +90,14 @@ void fill(Environment& environment, std::vector<Secret> secrets) {
   in_transactions(environment, secrets.size(), [&](Tables& tables, size_t i) {
     const Secret& secret = secrets[i];
     const WorkingAccount& account = accounts[secret.number / kTokensPerAccount];
-    std::string account_acls = acls.to_bytes();
     std::string name = "t" + std::to_string(secret.number % kTokensPerAccount);
     TokenRecord record;
     record.token_id = secret.number + 1;
     record.account_id = account.id;
-    record.full_access = true;
+    record.full_access = full_access;
     record.digest = secret.digest;
-    record.account_acls = account_acls;
+    if (!full_access) record.token_acls = acl_bytes;
+    record.account_acls = acl_bytes;
     record.user = account.username;
     record.name = name;
     require(tables.transaction().insert(Table::kTokens, secret.key, encode(record)));
@@ -99,14 +107,14 @@ void fill(Environment& environment, std::vector<Secret> secrets) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: bench_make_store FOLDER <SECRETS\n");
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: bench_make_store FOLDER [ACL…] <SECRETS\n");
     return 2;
   }
   Environment environment;
   try {
     require(environment.open(argv[1], Environment::Mode::kWrite));
-    fill(environment, read_secrets());
+    fill(environment, {argv + 2, argv + argc}, read_secrets());
   } catch (const StoreFailure& failure) {
     std::fprintf(stderr, "bench_make_store: %s\n",
                  describe(failure.error, argv[1], environment.system_text()).c_str());
