@@ -21,6 +21,59 @@ Service acl_service(Api api) {
 
 }  // namespace
 
+CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows) {
+  CatalogSummary summary;
+  require(tables.transaction().clear(Table::kCatalog));
+  for (const CatalogRow& row : rows) {
+    Api api = api_of(row.api);
+    std::string acls;
+    for (const std::string& name : row.acls) {
+      bool added = false;
+      append_catalog_acl(&acls, {tables.define_acl(acl_service(api), name, &added), name});
+      if (added) ++summary.new_acls;
+      ++summary.rows;
+    }
+    if (row.acls.empty()) ++summary.rows;
+    CatalogRecord record;
+    record.wrapper = row.wrapper;
+    record.unlisted = row.unlisted;
+    record.read = row.read;
+    record.acls = acls;
+    require(tables.transaction().insert(Table::kCatalog, catalog_key(api, row.module, row.function),
+                                        encode(record)));
+    ++summary.functions;
+  }
+  return summary;
+}
+
+std::vector<CatalogRow> catalog_rows(Tables& tables) {
+  std::vector<CatalogRow> rows;
+  Cursor cursor;
+  require(cursor.open(tables.transaction(), Table::kCatalog));
+  StoreError error = cursor.first();
+  for (; error == StoreError::kNone; error = cursor.next()) {
+    Api api{};
+    std::string_view module;
+    std::string_view function;
+    CatalogRecord record;
+    if (!parse_catalog_key(cursor.key(), &api, &module, &function) || !decode(cursor.value(), &record)) {
+      throw StoreFailure{StoreError::kDamaged};
+    }
+    CatalogRow row;
+    row.api = api_name(api);
+    row.module = api == Api::kWhm1 ? "-" : module;
+    row.function = function;
+    row.wrapper = record.wrapper;
+    row.unlisted = record.unlisted;
+    row.read = record.read;
+    CatalogAcl acl;
+    while (next_catalog_acl(&record.acls, &acl)) row.acls.emplace_back(acl.name);
+    rows.push_back(std::move(row));
+  }
+  if (error != StoreError::kNotFound) throw StoreFailure{error};
+  return rows;
+}
+
 Result<CatalogSummary> Admin::load_catalog(const Change& change, std::string_view tsv) {
   Result<CatalogSummary> result;
   Result<std::vector<CatalogRow>> parsed = parse_catalog(tsv);
@@ -29,63 +82,17 @@ Result<CatalogSummary> Admin::load_catalog(const Change& change, std::string_vie
     return result;
   }
   result.status = impl_->change(change, [&](Tables& tables) {
-    CatalogSummary summary;
-    require(tables.transaction().clear(Table::kCatalog));
-    for (const CatalogRow& row : parsed.value) {
-      Api api = api_of(row.api);
-      std::string acls;
-      for (const std::string& name : row.acls) {
-        bool added = false;
-        append_catalog_acl(&acls, {tables.define_acl(acl_service(api), name, &added), name});
-        if (added) ++summary.new_acls;
-        ++summary.rows;
-      }
-      if (row.acls.empty()) ++summary.rows;
-      CatalogRecord record;
-      record.wrapper = row.wrapper;
-      record.unlisted = row.unlisted;
-      record.read = row.read;
-      record.acls = acls;
-      require(tables.transaction().insert(Table::kCatalog, catalog_key(api, row.module, row.function),
-                                          encode(record)));
-      ++summary.functions;
-    }
-    tables.journal(
-        change, "catalog.load", "catalog",
-        std::to_string(summary.functions) + " functions, " + std::to_string(summary.new_acls) + " new ACLs");
-    result.value = summary;
+    result.value = put_catalog(tables, parsed.value);
+    tables.journal(change, "catalog.load", "catalog",
+                   std::to_string(result.value.functions) + " functions, " +
+                       std::to_string(result.value.new_acls) + " new ACLs");
   });
   return result;
 }
 
 Result<std::vector<CatalogRow>> Admin::list_catalog() const {
   Result<std::vector<CatalogRow>> result;
-  result.status = impl_->look([&](Tables& tables) {
-    result.value.clear();
-    Cursor cursor;
-    require(cursor.open(tables.transaction(), Table::kCatalog));
-    StoreError error = cursor.first();
-    for (; error == StoreError::kNone; error = cursor.next()) {
-      Api api{};
-      std::string_view module;
-      std::string_view function;
-      CatalogRecord record;
-      if (!parse_catalog_key(cursor.key(), &api, &module, &function) || !decode(cursor.value(), &record)) {
-        throw StoreFailure{StoreError::kDamaged};
-      }
-      CatalogRow row;
-      row.api = api_name(api);
-      row.module = api == Api::kWhm1 ? "-" : module;
-      row.function = function;
-      row.wrapper = record.wrapper;
-      row.unlisted = record.unlisted;
-      row.read = record.read;
-      CatalogAcl acl;
-      while (next_catalog_acl(&record.acls, &acl)) row.acls.emplace_back(acl.name);
-      result.value.push_back(std::move(row));
-    }
-    if (error != StoreError::kNotFound) throw StoreFailure{error};
-  });
+  result.status = impl_->look([&](Tables& tables) { result.value = catalog_rows(tables); });
   return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,10 @@ void require(StoreError error);
 
 /// "quoted" for messages, with bytes that do not print made visible.
 std::string quote(std::string_view text);
+
+/// The counters of table meta.
+inline constexpr std::string_view kNextAccountId = "next_account_id";
+inline constexpr std::string_view kNextTokenId = "next_token_id";
 
 /// An account as it is being worked on; owns its texts.
 struct WorkingAccount {
@@ -87,20 +92,31 @@ class Tables {
   bool account_exists(const std::string& username);
   uint32_t add_account(const WorkingAccount& account);  ///< gives it its id
   void put_account(const WorkingAccount& account);
+  static std::string encoded(const WorkingAccount& account);
   /// Brings what the account's token records repeat of it up to date.
   void refresh_tokens_of(const WorkingAccount& account);
 
   // Tokens
   std::vector<WorkingToken> tokens_of(uint32_t account_id, std::optional<Service> service);
+  /// From a key and value of table token_names.
+  WorkingToken token_at(Bytes key, Bytes value);
   WorkingToken token(const WorkingAccount& account, Service service, const std::string& name);
   bool token_exists(const WorkingAccount& account, Service service, const std::string& name);
   uint64_t take_token_id();
   /// Writes the name record and the record of each secret.
   void put_token(const WorkingAccount& account, const WorkingToken& token);
+  /// The record of the present secret, or of the former one.
+  enum class Secret : uint8_t { kPresent, kFormer };
+  static std::string encoded(const WorkingAccount& account, const WorkingToken& token, Secret secret);
+  static std::string encoded_name(const WorkingToken& token);
   /// Refuses a digest that is in use.
   void require_unused(const Digest& digest);
   void erase_token(const WorkingToken& token);
   void erase_former_secret(WorkingToken* token);
+
+  /// The next id of a kind, of which there is none in a store that never gave one.
+  std::optional<uint64_t> counter(std::string_view counter);
+  void set_counter(std::string_view counter, uint64_t next);
 
   void journal(const Change& change, std::string_view action, std::string_view object,
                std::string_view detail = {});
@@ -112,6 +128,10 @@ class Tables {
 
   Transaction& transaction_;
 };
+
+/// Replaces the catalog, registering the ACLs it names; the whole of it as rows.
+CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows);
+std::vector<CatalogRow> catalog_rows(Tables& tables);
 
 class Admin::Impl {
  public:

@@ -62,28 +62,6 @@ void set_acls(Tables& tables, const WorkingAccount& account, const std::vector<s
   }
 }
 
-/// UTF-8 (RFC 3629) without control characters.
-bool is_note(std::string_view text) {
-  if (text.size() > kMaxNoteBytes) return false;
-  for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<uint8_t>(text[i]);
-    size_t length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    uint32_t code = lead & (length == 1 ? 0x7F : 0xFF >> (length + 1));
-    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4 || i + length > text.size()) return false;
-    for (size_t j = 1; j < length; ++j) {
-      auto byte = static_cast<uint8_t>(text[i + j]);
-      if ((byte & 0xC0) != 0x80) return false;
-      code = code << 6 | (byte & 0x3F);
-    }
-    static constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029;
-    if (code < kLeast[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000) || control)
-      return false;
-    i += length;
-  }
-  return true;
-}
-
 void set_note(const std::string& note, WorkingToken* token) {
   if (!is_note(note)) {
     invalid("a note is at most " + std::to_string(kMaxNoteBytes) +

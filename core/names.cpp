@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "chars.h"
+#include "tokengate/admin.h"
 
 namespace tokengate {
 namespace {
@@ -38,6 +39,20 @@ bool is_acl_name(std::string_view text) noexcept {
 
 bool is_secret(std::string_view text) noexcept {
   return has_length(text, kMinSecretBytes, kMaxSecretBytes) && only_alnum_and(text, "._~+/=-");
+}
+
+bool is_note(std::string_view text) noexcept {
+  if (text.size() > kMaxNoteBytes) return false;
+  while (!text.empty()) {
+    size_t length = chars::utf8_length(text);
+    if (length == 0 || chars::is_control(text[0])) return false;
+    std::string_view character = text.substr(0, length);
+    // U+0080 to U+009F, and the two separators that end a line.
+    if (length == 2 && text[0] == '\xC2' && static_cast<uint8_t>(text[1]) < 0xA0) return false;
+    if (character == "\xE2\x80\xA8" || character == "\xE2\x80\xA9") return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {

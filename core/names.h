@@ -14,6 +14,9 @@ bool is_username(std::string_view text) noexcept;    ///< 1..kMaxUserBytes, `[A-
 bool is_token_name(std::string_view text) noexcept;  ///< 1..kMaxTokenNameBytes, `[A-Za-z0-9_-]+`
 bool is_secret(std::string_view text) noexcept;  ///< kMinSecretBytes..kMaxSecretBytes, `[A-Za-z0-9._~+/=-]+`
 
+/// 0..kMaxNoteBytes of UTF-8 (RFC 3629) without control characters or line separators.
+bool is_note(std::string_view text) noexcept;
+
 /// Equal but for the case of ASCII letters.
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 

@@ -397,6 +397,12 @@ StoreError Transaction::insert(Table table, Bytes key, Bytes value) noexcept {
 StoreError Transaction::insert(Table table, uint64_t key, Bytes value) noexcept {
   return noted(put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE));
 }
+StoreError Transaction::append(Table table, Bytes key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_APPEND);
+}
+StoreError Transaction::append(Table table, uint64_t key, Bytes value) noexcept {
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_APPEND);
+}
 StoreError Transaction::erase(Table table, Bytes key) noexcept {
   return noted(erase_key(txn_, environment_->tables_[index(table)], key));
 }

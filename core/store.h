@@ -163,6 +163,10 @@ class Transaction {
   /// kExists if the key is there.
   StoreError insert(Table table, Bytes key, Bytes value) noexcept;
   StoreError insert(Table table, uint64_t key, Bytes value) noexcept;
+  /// An insert that costs no search and leaves full pages, for keys that come in order. kExists if the table
+  /// has this key or one above it.
+  StoreError append(Table table, Bytes key, Bytes value) noexcept;
+  StoreError append(Table table, uint64_t key, Bytes value) noexcept;
   /// kNotFound if it is not.
   StoreError erase(Table table, Bytes key) noexcept;
   StoreError erase(Table table, uint64_t key) noexcept;

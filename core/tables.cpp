@@ -165,7 +165,7 @@ bool Tables::account_exists(const std::string& username) {
 
 uint32_t Tables::add_account(const WorkingAccount& account) {
   WorkingAccount added = account;
-  uint64_t id = take_number("next_account_id");
+  uint64_t id = take_number(kNextAccountId);
   if (id > UINT32_MAX) refuse("this store has no account id left");
   added.id = static_cast<uint32_t>(id);
   require(transaction_.insert(Table::kAccountNames, added.username, bytes_of(id)));
@@ -174,6 +174,10 @@ uint32_t Tables::add_account(const WorkingAccount& account) {
 }
 
 void Tables::put_account(const WorkingAccount& account) {
+  require(transaction_.put(Table::kAccounts, uint64_t{account.id}, encoded(account)));
+}
+
+std::string Tables::encoded(const WorkingAccount& account) {
   std::string acls[2] = {account.acls[0].to_bytes(), account.acls[1].to_bytes()};
   AccountRecord record;
   record.active = account.active;
@@ -183,7 +187,7 @@ void Tables::put_account(const WorkingAccount& account) {
   record.acls[0] = acls[0];
   record.acls[1] = acls[1];
   record.username = account.username;
-  require(transaction_.put(Table::kAccounts, uint64_t{account.id}, encode(record)));
+  return encode(record);
 }
 
 void Tables::refresh_tokens_of(const WorkingAccount& account) {
@@ -197,14 +201,18 @@ std::vector<WorkingToken> Tables::tokens_of(uint32_t account_id, std::optional<S
   require(cursor.open(transaction_, Table::kTokenNames));
   StoreError error = cursor.seek(prefix);
   for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) {
-    uint32_t id = 0;
-    Service of{};
-    std::string_view name;
-    if (!parse_token_name_key(cursor.key(), &id, &of, &name)) throw StoreFailure{StoreError::kDamaged};
-    tokens.push_back(working_token(id, of, name, cursor.value()));
+    tokens.push_back(token_at(cursor.key(), cursor.value()));
   }
   if (error != StoreError::kNone && error != StoreError::kNotFound) throw StoreFailure{error};
   return tokens;
+}
+
+WorkingToken Tables::token_at(Bytes key, Bytes value) {
+  uint32_t account_id = 0;
+  Service service{};
+  std::string_view name;
+  if (!parse_token_name_key(key, &account_id, &service, &name)) throw StoreFailure{StoreError::kDamaged};
+  return working_token(account_id, service, name, value);
 }
 
 WorkingToken Tables::token(const WorkingAccount& account, Service service, const std::string& name) {
@@ -265,24 +273,28 @@ WorkingToken Tables::working_token(uint32_t account_id, Service service, std::st
 }
 
 uint64_t Tables::take_token_id() {
-  return take_number("next_token_id");
+  return take_number(kNextTokenId);
 }
 
-uint64_t Tables::take_number(std::string_view counter) {
-  uint64_t next = 1;
-  Bytes value;
-  StoreError error = transaction_.get(Table::kMeta, counter, &value);
-  if (error == StoreError::kNone) {
-    next = number_of(value);
-  } else if (error != StoreError::kNotFound) {
-    throw StoreFailure{error};
-  }
-  uint64_t after = next + 1;
-  require(transaction_.put(Table::kMeta, counter, bytes_of(after)));
+uint64_t Tables::take_number(std::string_view name) {
+  uint64_t next = counter(name).value_or(1);
+  set_counter(name, next + 1);
   return next;
 }
 
-void Tables::put_token(const WorkingAccount& account, const WorkingToken& token) {
+std::optional<uint64_t> Tables::counter(std::string_view counter) {
+  Bytes value;
+  StoreError error = transaction_.get(Table::kMeta, counter, &value);
+  if (error == StoreError::kNotFound) return {};
+  require(error);
+  return number_of(value);
+}
+
+void Tables::set_counter(std::string_view counter, uint64_t next) {
+  require(transaction_.put(Table::kMeta, counter, bytes_of(next)));
+}
+
+std::string Tables::encoded(const WorkingAccount& account, const WorkingToken& token, Secret secret) {
   std::string token_acls = token.acls.to_bytes();
   std::string account_acls = account.acls[static_cast<size_t>(token.service)].to_bytes();
   TokenRecord record;
@@ -301,23 +313,34 @@ void Tables::put_token(const WorkingAccount& account, const WorkingToken& token)
   record.user = account.username;
   record.name = token.name;
   record.ranges = token.ranges;
-  require(transaction_.put(Table::kTokens, token_key(record.digest), encode(record)));
-  if (token.has_former) {
+  if (secret == Secret::kFormer) {
     record.digest = token.former_digest;
     record.retires_unix_s = token.former_retires_unix_s;
-    require(transaction_.put(Table::kTokens, token_key(record.digest), encode(record)));
   }
+  return encode(record);
+}
 
-  TokenNameRecord names;
-  names.token_id = token.id;
-  names.key = token_key(token.digest);
-  names.has_former = token.has_former;
-  names.former_key = token.has_former ? token_key(token.former_digest) : 0;
-  names.created_unix_s = token.created_unix_s;
-  names.parent_token_id = token.parent_token_id;
-  names.note = token.note;
+std::string Tables::encoded_name(const WorkingToken& token) {
+  TokenNameRecord record;
+  record.token_id = token.id;
+  record.key = token_key(token.digest);
+  record.has_former = token.has_former;
+  record.former_key = token.has_former ? token_key(token.former_digest) : 0;
+  record.created_unix_s = token.created_unix_s;
+  record.parent_token_id = token.parent_token_id;
+  record.note = token.note;
+  return encode(record);
+}
+
+void Tables::put_token(const WorkingAccount& account, const WorkingToken& token) {
+  require(
+      transaction_.put(Table::kTokens, token_key(token.digest), encoded(account, token, Secret::kPresent)));
+  if (token.has_former) {
+    require(transaction_.put(Table::kTokens, token_key(token.former_digest),
+                             encoded(account, token, Secret::kFormer)));
+  }
   require(transaction_.put(Table::kTokenNames, token_name_key(account.id, token.service, token.name),
-                           encode(names)));
+                           encoded_name(token)));
 }
 
 void Tables::require_unused(const Digest& digest) {

@@ -166,6 +166,23 @@ struct StoreStat {
   std::string store_id;  ///< 32 hex digits, chosen when the store was made
 };
 
+struct ImportOptions {
+  /// If given, the text is a plain list, and this holds the rights of each of its tokens; its account, its
+  /// name and its secret stand in the list.
+  std::optional<NewToken> list = {};
+  bool dry_run = false;  ///< judges everything, changes nothing
+  /// Called now and then with how much is done, from 0 to 1.
+  std::function<void(double done)> progress = {};
+};
+
+struct ImportSummary {
+  uint64_t accounts = 0, tokens = 0;         ///< new ones
+  uint64_t acls = 0, catalog_functions = 0;  ///< likewise
+};
+
+/// Takes the next part of a text; false if it cannot.
+using TextSink = std::function<bool(std::string_view part)>;
+
 struct StoreSpec {
   std::string path = {};   ///< the folder; made if it does not exist, else it must be empty
   std::string group = {};  ///< the web server's group, may read; empty: the folder's own group
@@ -253,6 +270,20 @@ class Admin {
   /// The present credentials of a token, without its secret: lets `explain` ask what the token may do.
   Result<Credentials> credentials_of(const std::string& username, Service service,
                                      const std::string& name) const;
+
+  // Text: tools/exchange.md is the manual of its form
+
+  /// Writes all that the store holds but its journal, its id and its secrets (whose digests it writes), in an
+  /// order that depends on nothing else.
+  Status export_text(const TextSink& sink) const;
+
+  /// Reads what export_text() wrote, or a plain list, in one transaction: all of it or nothing. In a store
+  /// that never had an account or a token, ids and numbers become those of the text, so that an export of the
+  /// result is the same text again. In any other store new accounts and tokens get new ids, and whatever is
+  /// there already is refused. A bad line refuses the whole; the message names line, cause and cure. Memory
+  /// is bounded whatever the number of tokens, but for the accounts.
+  Result<ImportSummary> import_text(const Change& change, std::string_view text,
+                                    const ImportOptions& options = {});
 
   // Journal and figures
 
