@@ -78,6 +78,13 @@ uint64_t Acknowledged::newest() const noexcept {
   return content_->id.load(std::memory_order_acquire);
 }
 
+void Acknowledged::raise(uint64_t id) noexcept {
+  if (content_ == nullptr || !writable_) return;
+  uint64_t before = content_->id.load(std::memory_order_relaxed);
+  while (before < id && !content_->id.compare_exchange_weak(before, id, std::memory_order_release)) {
+  }
+}
+
 void Acknowledged::set(uint64_t id) noexcept {
   if (content_ == nullptr || !writable_) return;
   // Of another data file, before: its id must not be taken for one of this.

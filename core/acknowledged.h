@@ -36,7 +36,12 @@ class Acknowledged {
   /// To be asked before a snapshot is taken, not after: commits go on meanwhile.
   uint64_t newest() const noexcept;
 
-  /// After the commit `id` succeeded, before anybody is told so. Does nothing without open() as a writer.
+  // Both do nothing without open() as a writer.
+
+  /// After the commit `id` succeeded, before anybody is told so. Another writer may have got further already:
+  /// never lowers the number.
+  void raise(uint64_t id) noexcept;
+  /// With nobody else writing: `id` is the newest commit, whatever was said before.
   void set(uint64_t id) noexcept;
 
  private:

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
@@ -354,23 +355,20 @@ StoreError Transaction::renew() noexcept {
 }
 
 StoreError Transaction::commit() noexcept {
-  // LMDB makes no commit of a transaction that wrote nothing: its id will be the next one's.
-  if (!wrote_) {
-    abort();
-    return StoreError::kNone;
-  }
   uint64_t id = this->id();
   int code = mdb_txn_commit(txn_);
   txn_ = nullptr;  // gone whatever the result
-  wrote_ = false;
-  if (code == MDB_SUCCESS) environment_->acknowledged_.set(id);
+  // LMDB makes no commit of a transaction that wrote nothing: its id will be the next one's.
+  MDB_envinfo info;
+  if (code == MDB_SUCCESS && mdb_env_info(environment_->env_, &info) == MDB_SUCCESS) {
+    environment_->acknowledged_.raise(std::min<uint64_t>(id, info.me_last_txnid));
+  }
   return to_error(environment_->system_code_ = code);
 }
 
 void Transaction::abort() noexcept {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
   txn_ = nullptr;
-  wrote_ = false;
 }
 
 StoreError Transaction::get(Table table, Bytes key, Bytes* value) noexcept {
@@ -380,22 +378,17 @@ StoreError Transaction::get(Table table, uint64_t key, Bytes* value) noexcept {
   return get_value(txn_, environment_->tables_[index(table)], key, value);
 }
 
-StoreError Transaction::noted(StoreError error) noexcept {
-  if (error == StoreError::kNone) wrote_ = true;
-  return error;
-}
-
 StoreError Transaction::put(Table table, Bytes key, Bytes value) noexcept {
-  return noted(put_value(txn_, environment_->tables_[index(table)], key, value, 0));
+  return put_value(txn_, environment_->tables_[index(table)], key, value, 0);
 }
 StoreError Transaction::put(Table table, uint64_t key, Bytes value) noexcept {
-  return noted(put_value(txn_, environment_->tables_[index(table)], key, value, 0));
+  return put_value(txn_, environment_->tables_[index(table)], key, value, 0);
 }
 StoreError Transaction::insert(Table table, Bytes key, Bytes value) noexcept {
-  return noted(put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE));
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE);
 }
 StoreError Transaction::insert(Table table, uint64_t key, Bytes value) noexcept {
-  return noted(put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE));
+  return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_NOOVERWRITE);
 }
 StoreError Transaction::append(Table table, Bytes key, Bytes value) noexcept {
   return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_APPEND);
@@ -404,14 +397,14 @@ StoreError Transaction::append(Table table, uint64_t key, Bytes value) noexcept 
   return put_value(txn_, environment_->tables_[index(table)], key, value, MDB_APPEND);
 }
 StoreError Transaction::erase(Table table, Bytes key) noexcept {
-  return noted(erase_key(txn_, environment_->tables_[index(table)], key));
+  return erase_key(txn_, environment_->tables_[index(table)], key);
 }
 StoreError Transaction::erase(Table table, uint64_t key) noexcept {
-  return noted(erase_key(txn_, environment_->tables_[index(table)], key));
+  return erase_key(txn_, environment_->tables_[index(table)], key);
 }
 
 StoreError Transaction::clear(Table table) noexcept {
-  return noted(to_error(mdb_drop(txn_, environment_->tables_[index(table)], 0)));
+  return to_error(mdb_drop(txn_, environment_->tables_[index(table)], 0));
 }
 
 StoreError Transaction::count(Table table, uint64_t* entries) noexcept {

@@ -176,11 +176,9 @@ class Transaction {
  private:
   friend class Cursor;
   bool is_newest(uint64_t acknowledged) const noexcept;
-  StoreError noted(StoreError error) noexcept;
 
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;
-  bool wrote_ = false;
 };
 
 /// A walk over a table in key order. Must be gone, or closed, before its transaction ends; one on a kept read
