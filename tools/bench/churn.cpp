@@ -2,9 +2,13 @@
 //
 // bench_churn STORE CHANGES_A_SECOND SECONDS
 //
-// Over and over: creates a token, restricts it, gives it a new secret, revokes it. After each commit one line
-// on standard output says what a server must answer from now on: "200 u0:SECRET" or "401 u0:SECRET". The last
-// line is JSON: the number of changes, how long commits took, and the size of the file before and after.
+// Over and over: creates a token, makes it read-only, gives it a new secret, revokes it. After each commit
+// lines on standard output say what a server must answer from now on, "200 u0:SECRET" or "401 u0:SECRET", and
+// an empty line ends them; the next change waits for a line on standard input, unless that has ended. The
+// last line is JSON: the number of changes, how long commits took, and the size of the file before, half way
+// and after.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -37,6 +41,7 @@ class Churn {
 
   void run(double changes_a_second, double seconds) {
     uint64_t bytes_before = file_bytes();
+    uint64_t bytes_middle = bytes_before;
     Clock::time_point begin = Clock::now();
     auto count = static_cast<uint64_t>(changes_a_second * seconds);
     for (uint64_t i = 0; i < count; ++i) {
@@ -46,15 +51,16 @@ class Churn {
       change(i);
       commits_ms_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - before).count());
       expect();
+      if (i == count / 2) bytes_middle = file_bytes();
     }
     double took_s = std::chrono::duration<double>(Clock::now() - begin).count();
     std::sort(commits_ms_.begin(), commits_ms_.end());
-    std::printf(
-        "{\"changes\":%llu,\"seconds\":%.3f,\"commit_p50_ms\":%.3f,\"commit_p99_ms\":%.3f,\"commit_max_ms\":%"
-        ".3f,"
-        "\"bytes_before\":%llu,\"bytes_after\":%llu}\n",
-        static_cast<unsigned long long>(count), took_s, quantile(0.5), quantile(0.99), quantile(1),
-        static_cast<unsigned long long>(bytes_before), static_cast<unsigned long long>(file_bytes()));
+    std::printf("{\"changes\":%llu,\"seconds\":%.3f,", static_cast<unsigned long long>(count), took_s);
+    std::printf("\"commit_p50_ms\":%.3f,\"commit_p99_ms\":%.3f,\"commit_max_ms\":%.3f,", quantile(0.5),
+                quantile(0.99), quantile(1));
+    std::printf("\"bytes_before\":%llu,\"bytes_middle\":%llu,\"bytes_after\":%llu}\n",
+                static_cast<unsigned long long>(bytes_before), static_cast<unsigned long long>(bytes_middle),
+                static_cast<unsigned long long>(file_bytes()));
   }
 
  private:
@@ -64,7 +70,8 @@ class Churn {
                             .count()};
     switch (number % 4) {
       case 0: {
-        name_ = "churn-" + std::to_string(number);
+        // Another run may have ended between a creation and its revocation.
+        name_ = "churn-" + std::to_string(getpid()) + "-" + std::to_string(number);
         Result<IssuedToken> issued =
             admin_.create_token(who, {.account = kAccount, .name = name_, .full_access = true});
         require(issued.status);
@@ -89,12 +96,14 @@ class Churn {
     }
   }
 
-  /// Tells what holds now, in one write so that the reader never sees half of it.
+  /// Tells what holds now, and waits until whoever reads it has seen to it.
   void expect() {
     if (!retired_.empty()) std::printf("401 %s:%s\n", kAccount, retired_.c_str());
     if (!secret_.empty()) std::printf("200 %s:%s\n", kAccount, secret_.c_str());
+    std::printf("\n");
     std::fflush(stdout);
     retired_.clear();
+    for (int c = 0; c != '\n' && c != EOF;) c = std::getchar();
   }
 
   static void require(const Status& status) {

@@ -1,18 +1,21 @@
 // The load generator: a different token on each request, every response compared with the expected one.
 //
-// bench_load PORT REQUESTS STATUS BODY SECONDS CONNECTIONS RATE OFFSET
+// bench_load PORT REQUESTS STATUS BODY SECONDS CONNECTIONS RATE BEGIN
 //
-// REQUESTS is a file with a value of Authorization on each line, used in turn from line OFFSET on; BODY is a
-// file with the body that every response must have, STATUS its status. RATE 0 sends on every connection as
-// soon as it has its answer. Any other RATE is a schedule of that many requests a second which does not wait
-// for answers: a latency counts from the moment when the schedule wanted the request to be sent, so that a
-// stalled server cannot hide the requests that it kept from being sent. Prints one JSON object.
+// REQUESTS is a file with a value of Authorization on each line, used in turn from BEGIN thousandths of the
+// file on; BODY is a file with the body that every response must have, STATUS its status. RATE 0 sends on
+// every connection as soon as it has its answer. Any other RATE is a schedule of that many requests a second
+// which does not wait for answers: a latency counts from the moment when the schedule wanted the request to
+// be sent, so that a stalled server cannot hide the requests that it kept from being sent. Prints one JSON
+// object.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,15 +52,34 @@ std::string contents_of(const std::string& path) {
   return std::move(text).str();
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    size_t end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+/// The lines of a file, over and over.
+class Lines {
+ public:
+  Lines(const std::string& path, size_t begin_permille) {
+    int file = open(path.c_str(), O_RDONLY);
+    struct stat stat {};
+    if (file < 0 || fstat(file, &stat) != 0 || stat.st_size == 0) fail("cannot read " + path);
+    auto size = static_cast<size_t>(stat.st_size);
+    // Lives as long as the process.
+    void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    if (mapped == MAP_FAILED) fail("cannot map " + path);
+    close(file);
+    text_ = {static_cast<const char*>(mapped), size};
+    at_ = size / 1000 * (begin_permille % 1000);
+    if (at_ > 0) next();  // the rest of a line
   }
-  return lines;
-}
+
+  std::string_view next() {
+    size_t end = std::min(text_.find('\n', at_), text_.size());
+    std::string_view line = text_.substr(at_, end - at_);
+    at_ = end + 1 < text_.size() ? end + 1 : 0;
+    return line;
+  }
+
+ private:
+  std::string_view text_;
+  size_t at_ = 0;
+};
 
 uint64_t number(const char* text) {
   uint64_t value = 0;
@@ -70,13 +92,13 @@ uint64_t number(const char* text) {
 
 struct Plan {
   uint16_t port = 0;
-  std::string requests;
+  std::string requests;  ///< path
   unsigned status = 0;
   std::string body;
   double seconds = 0;
   size_t connections = 0;
   uint64_t rate = 0;  ///< a second; 0: as fast as answers come
-  size_t offset = 0;
+  size_t begin_permille = 0;
 };
 
 struct Tally {
@@ -110,9 +132,7 @@ size_t content_length(std::string_view head) {
 class Load {
  public:
   explicit Load(const Plan& plan)
-      : plan_(plan), values_(lines_of(plan_.requests)), connections_(plan_.connections) {
-    if (values_.empty()) fail("the file of requests is empty");
-    next_ = plan_.offset % values_.size();
+      : plan_(plan), values_(plan.requests, plan.begin_permille), connections_(plan.connections) {
     // Growing it under way would hold up the requests that are due.
     tally_.latencies_ns.reserve(static_cast<size_t>(plan_.seconds * 400'000));
     epoll_ = epoll_create1(0);
@@ -192,8 +212,7 @@ class Load {
 
   void send(Connection& connection, Clock::time_point scheduled) {
     request_.assign("GET /execute/Email/list_pops HTTP/1.1\r\nHost: bench\r\nAuthorization: ");
-    request_.append(values_[next_]).append("\r\n\r\n");
-    next_ = next_ + 1 == values_.size() ? 0 : next_ + 1;
+    request_.append(values_.next()).append("\r\n\r\n");
     connection.busy = true;
     connection.scheduled = scheduled;
     ++sent_;
@@ -256,11 +275,10 @@ class Load {
   }
 
   const Plan& plan_;
-  std::vector<std::string_view> values_;
+  Lines values_;
   std::vector<Connection> connections_;
   std::vector<size_t> idle_;
   std::string request_;
-  size_t next_ = 0;
   uint64_t sent_ = 0;
   int epoll_ = -1;
   Clock::time_point begin_, end_;
@@ -271,16 +289,16 @@ class Load {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 9) fail("usage: bench_load PORT REQUESTS STATUS BODY SECONDS CONNECTIONS RATE OFFSET");
+  if (argc != 9) fail("usage: bench_load PORT REQUESTS STATUS BODY SECONDS CONNECTIONS RATE BEGIN");
   Plan plan;
   plan.port = static_cast<uint16_t>(number(argv[1]));
-  plan.requests = contents_of(argv[2]);
+  plan.requests = argv[2];
   plan.status = static_cast<unsigned>(number(argv[3]));
   plan.body = contents_of(argv[4]);
   plan.seconds = std::atof(argv[5]);
   plan.connections = number(argv[6]);
   plan.rate = number(argv[7]);
-  plan.offset = number(argv[8]);
+  plan.begin_permille = number(argv[8]);
   // The default slack of a timer, 50 us, is more than what is measured here.
   prctl(PR_SET_TIMERSLACK, 1);
   Load load(plan);
