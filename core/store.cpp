@@ -151,7 +151,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   struct stat lock {};
   if (stat(lock_file(path).c_str(), &lock) == 0) lock_id_ = {lock.st_dev, lock.st_ino};
-  if (is_cut_short(file.st_size)) {
+  if (is_cut_short(file.st_size) || (mode != Mode::kCreate && !has_sound_numbers())) {
     close();
     return StoreError::kDamaged;
   }
@@ -167,14 +167,17 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   return error;
 }
 
-/// Mends what a writer left that was killed as it committed (LMDB does, for the next one in turn), and what a
-/// data file put in the place of a newer one leaves behind: with the turn ours, the newest commit is what it
-/// says.
+/// Mends what a writer left that was killed as it committed (LMDB does, for the next one in turn): with the
+/// turn ours, the newest commit is what the data file says, unless somebody was told of a later one. That was
+/// lost then, by damage or with a data file overwritten by an older one, and nothing may be built on what is
+/// left.
 StoreError Environment::take_turn() noexcept {
   Transaction transaction;
   StoreError error = transaction.begin_write(*this);
-  if (error == StoreError::kNone) acknowledged_.set(transaction.id() - 1);
-  return error;
+  if (error != StoreError::kNone) return error;
+  if (transaction.id() <= acknowledged_.newest()) return StoreError::kDamaged;
+  acknowledged_.set(transaction.id() - 1);
+  return StoreError::kNone;
 }
 
 /// Whether pages that the newest commit counts on are missing from the file. Reading one would end the
@@ -184,6 +187,25 @@ bool Environment::is_cut_short(off_t file_bytes) noexcept {
   MDB_stat stat;
   if (mdb_env_info(env_, &info) != MDB_SUCCESS || mdb_env_stat(env_, &stat) != MDB_SUCCESS) return true;
   return static_cast<uint64_t>(file_bytes) < (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/// Whether the two meta pages, which are written in turn, have numbers in turn. LMDB takes the one with the
+/// larger number for the newest commit and would, after damage to a number, go back to an older one.
+bool Environment::has_sound_numbers() noexcept {
+  constexpr off_t kNumber = 144;  // of a meta page of LMDB's data format 1: its commit, 64 bits
+  constexpr int kAttempts = 3;    // a writer may get between the two reads
+  mdb_filehandle_t handle = -1;
+  MDB_stat stat;
+  if (mdb_env_get_fd(env_, &handle) != MDB_SUCCESS || mdb_env_stat(env_, &stat) != MDB_SUCCESS) return false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    uint64_t even = 0;
+    uint64_t odd = 0;
+    if (pread(handle, &even, sizeof even, kNumber) != sizeof even ||
+        pread(handle, &odd, sizeof odd, static_cast<off_t>(stat.ms_psize) + kNumber) != sizeof odd)
+      return false;
+    if (even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || even == odd + 1)) return true;
+  }
+  return false;
 }
 
 StoreError Environment::check_format() noexcept {

@@ -115,6 +115,7 @@ class Environment {
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
   bool is_cut_short(off_t file_bytes) noexcept;
+  bool has_sound_numbers() noexcept;
 
   MDB_env* env_ = nullptr;
   Acknowledged acknowledged_;

@@ -525,6 +525,38 @@ START_TEST(a_change_that_changes_nothing_takes_nothing_down) {
 }
 END_TEST
 
+START_TEST(a_damaged_meta_page_brings_no_older_state_back) {
+  // LMDB has two meta pages, written in turn; the one with the larger number (a 64-bit word) counts. One
+  // flipped bit makes the older one the larger, or the newer one the smaller.
+  constexpr off_t kNumber[] = {144, 4096 + 144};
+  for (bool lower : {false, true}) {
+    for (int bit : {0, 1, 2, 16}) {
+      World world;
+      Ask mail = world.shop("/execute/Email/list_pops");
+      ck_assert_ok(world.store.admin.revoke_token(change_at(), "shop", Service::kCpanel, "ci"));
+      world.reader.reset();
+      world.verifier.reset();
+      world.store.admin = Admin();
+      int data = open((world.store.path() + "/data.mdb").c_str(), O_RDWR);
+      uint64_t numbers[2] = {};
+      for (int i : {0, 1}) ck_assert_int_eq(pread(data, &numbers[i], 8, kNumber[i]), 8);
+      int newer = numbers[0] < numbers[1] ? 1 : 0;
+      int hit = lower ? newer : 1 - newer;
+      numbers[hit] ^= uint64_t{1} << bit;
+      // The one bit that makes the older page look like the next commit cannot be told from that.
+      if (!lower && numbers[hit] == numbers[newer] + 1) continue;
+      ck_assert_int_eq(pwrite(data, &numbers[hit], 8, kNumber[hit]), 8);
+      close(data);
+      // A writer would build on it.
+      auto writer = Admin::open(world.store.path(), Admin::Access::kReadWrite);
+      Verifier verifier(world.store.path());
+      Reader reader(verifier);
+      ck_assert(mail.of(reader).outcome != Outcome::kGranted);
+    }
+  }
+}
+END_TEST
+
 START_TEST(a_writer_that_died_as_it_committed_takes_nothing_down) {
   World world;
   Ask mail = world.shop("/execute/Email/list_pops");
@@ -671,6 +703,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_store_that_appears_or_is_replaced_is_opened);
   tcase_add_test(tcase, a_lock_file_that_hides_the_newest_commit_is_noticed);
   tcase_add_test(tcase, a_change_that_changes_nothing_takes_nothing_down);
+  tcase_add_test(tcase, a_damaged_meta_page_brings_no_older_state_back);
   tcase_add_test(tcase, a_writer_that_died_as_it_committed_takes_nothing_down);
   tcase_add_test(tcase, a_data_file_cut_short_under_readers_is_damage_and_no_crash);
   tcase_add_test(tcase, a_lost_lock_file_closes_the_store);
