@@ -77,6 +77,7 @@ sub turn ($self, $row, $name, $choice, $seconds, $rate, $number) {
     $self->{expected}{$row}{$choice} //= [$self->_expected($row, $choice)];
     my $service = $self->{spec}{$row}{service} ? $self->{helpers}{service} : undef;
     $self->{noise}->begin;
+    my $faults  = $server->faults;
     my @before  = ($server->processor_ns, $service ? $service->processor_ns : 0);
     my $load    = $self->finish_load($self->start_load($row, $choice, $seconds, $rate, $number));
     my @after = ($server->processor_ns, $service ? $service->processor_ns : 0);
@@ -85,6 +86,7 @@ sub turn ($self, $row, $name, $choice, $seconds, $rate, $number) {
     $into->{requests} += $load->{requests};
     $into->{wrong}    += $load->{wrong} + $load->{broken};
     die "$row, $name: no response, see " . $server->folder . "\n" if !$load->{requests};
+    push @{$into->{faults}}, ($server->faults - $faults) / $load->{requests};
     my $cost = sub ($i) { return ($after[$i] - $before[$i]) / 1000 / $load->{requests} };
     if ($rate) {
         push @{$into->{$_}}, $load->{$_} for qw(p50_us p99_us p999_us max_us);

@@ -85,7 +85,8 @@ sub _row_named ($self, $name) {
 sub _locations ($self, $lines, $user) {
     my $row = $self->{config}{row};
     # A refusal without a body lets nginx keep the connection on which it asked.
-    return "    location / {\n      if (\$api_user = \"\") { return 401 \"\"; }\n      add_header X-User \$api_user;\n      return 204;\n    }\n"
+    return "    error_page 401 \@refused;\n    location / {\n      if (\$api_user = \"\") { return 401; }\n"
+        . "      add_header X-User \$api_user;\n      return 204;\n    }\n    location \@refused { return 200 \"\"; }\n"
         if $row eq 'service';
     return "    location / {\n      return 200 \"answered by the upstream\";\n    }\n" if $row eq 'upstream';
     # The whole body comes from memory in one write: what stands between the rows is not the disk.
