@@ -6,7 +6,9 @@ use v5.36;
 use Bench::Apache;
 use Bench::Nginx;
 use Bench::Noise;
+use Bench::Statistics qw(median);
 use JSON::PP ();
+use List::Util qw(min);
 
 # Workers on one processor, everything else on the other.
 use constant kWorkers     => 0;
@@ -134,7 +136,7 @@ sub rounds ($self, $name, $choice, $rounds, $seconds, $rate = 0) {
 
 # Half of what the slowest row managed under the name `name`: a rate that leaves all of them idle half of the time.
 sub common_rate ($self, $name) {
-    my ($slowest) = sort { $a <=> $b } map { @{$self->{results}{$_}{$name}{a_second}} } $self->rows;
+    my $slowest = min(map { median(@{$self->{results}{$_}{$name}{a_second}}) } $self->rows);
     return int($slowest / 2 / 100) * 100 || 100;
 }
 

@@ -99,15 +99,23 @@ sub _targets ($name, $server) {
 }
 
 sub _churn ($churn) {
-    my $growth = sub ($from, $to) { return ($churn->{"bytes_$to"} - $churn->{"bytes_$from"}) / ($churn->{changes} / 2) };
-    return sprintf(
-        "### Changes while serving\n\n%d changes in %.0f s to a store of %s tokens; after each the server was asked about the secret that was made "
-            . "or ended: %d questions, %d wrong answers. Meanwhile %d requests at %d/s: %d wrong answers; p50 %.0f us, p99.9 %.0f us, "
-            . "longest %.1f ms. Commits: p50 %.2f ms, p99 %.2f ms, longest %.1f ms. The file grew by %.0f bytes a change in the first half "
-            . "and %.0f in the second; every change leaves an entry in the journal.\n\n",
-        @$churn{qw(changes seconds)}, Bench::Targets::count($churn->{tokens}), @$churn{qw(asked wrong)},
-        @{$churn->{load}}{qw(requests)}, $churn->{rate}, @{$churn->{load}}{qw(wrong p50_us p999_us)}, $churn->{load}{max_us} / 1000,
-        @$churn{qw(commit_p50_ms commit_p99_ms commit_max_ms)}, $growth->('before', 'middle'), $growth->('middle', 'after'));
+    my @lines = map {
+        my $figures = $churn->{sizes}{$_};
+        my $growth  = sub ($from, $to) { return ($figures->{"bytes_$to"} - $figures->{"bytes_$from"}) / $figures->{changes} * 2 };
+        [
+            Bench::Targets::count($_),
+            sprintf('%d in %.0f s', @$figures{qw(changes seconds)}),
+            sprintf('%.1f / %.1f / %.1f', @$figures{qw(commit_p50_ms commit_p99_ms commit_max_ms)}),
+            sprintf('%d asked, %d wrong', @$figures{qw(asked wrong)}),
+            sprintf('%d at %d/s, %d wrong', $figures->{load}{requests}, $figures->{rate}, $figures->{load}{wrong}),
+            sprintf('%.0f / %.0f / %.0f', map { $figures->{load}{"${_}_us"} } qw(p50 p999 max)),
+            sprintf('%.0f, then %.0f', $growth->('before', 'middle'), $growth->('middle', 'after'))]
+    } _sizes($churn);
+    return "### Changes while serving\n\n"
+        . _table(
+        ['tokens', 'changes', 'commits p50 / p99 / longest ms', 'about each change', 'requests meanwhile', 'p50 / p99.9 / longest us',
+            'bytes of growth a change'], @lines)
+        . "\nEvery change leaves an entry in the journal, which is kept.\n\n";
 }
 
 # `result`: part → figures, as in the JSON file.
@@ -147,8 +155,9 @@ sub complaints ($result) {
             }
         }
     }
-    if (my $churn = $result->{churn}) {
-        push @wrong, "while the store changed: $_ wrong answers" for grep {$_} $churn->{wrong}, $churn->{load}{wrong}, $churn->{load}{broken};
+    for my $figures (values %{($result->{churn} // {})->{sizes} // {}}) {
+        push @wrong, "while the store changed: $_ wrong answers"
+            for grep {$_} $figures->{wrong}, $figures->{load}{wrong}, $figures->{load}{broken};
     }
     return @wrong;
 }
