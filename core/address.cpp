@@ -47,6 +47,18 @@ bool host_bits_are_zero(const uint8_t* bytes, unsigned prefix) noexcept {
   return true;
 }
 
+/// Whether the address of 16 bytes lies in the range.
+bool holds(const uint8_t range[kAddressRangeBytes], const uint8_t* bytes) noexcept {
+  unsigned prefix = range[kAddressBytes];
+  if (prefix > kMaxPrefix) return false;
+  if (prefix < kMappedPrefix && is_mapped(bytes)) return false;
+  unsigned whole = prefix / 8;
+  if (std::memcmp(range, bytes, whole) != 0) return false;
+  if (prefix % 8 == 0) return true;
+  unsigned mask = 0xff00U >> (prefix % 8);
+  return ((range[whole] ^ bytes[whole]) & mask & 0xffU) == 0;
+}
+
 std::string address_text(const uint8_t* bytes) {
   char text[INET6_ADDRSTRLEN];
   const char* done = is_mapped(bytes) ? inet_ntop(AF_INET, bytes + sizeof kMapped, text, sizeof text)
@@ -94,15 +106,13 @@ std::string format_address_range(const uint8_t range[kAddressRangeBytes]) {
 }
 
 bool range_contains(const uint8_t range[kAddressRangeBytes], const Address& address) noexcept {
-  unsigned prefix = range[kAddressBytes];
-  if (address.kind != Address::kIp || prefix > kMaxPrefix) return false;
-  const uint8_t* bytes = address.bytes.data();
-  if (prefix < kMappedPrefix && is_mapped(bytes)) return false;
-  unsigned whole = prefix / 8;
-  if (std::memcmp(range, bytes, whole) != 0) return false;
-  if (prefix % 8 == 0) return true;
-  unsigned mask = 0xff00U >> (prefix % 8);
-  return ((range[whole] ^ bytes[whole]) & mask & 0xffU) == 0;
+  return address.kind == Address::kIp && holds(range, address.bytes.data());
+}
+
+bool range_within(const uint8_t inner[kAddressRangeBytes], const uint8_t outer[kAddressRangeBytes]) noexcept {
+  // The first address of a range stands for all of it: no range holds IPv4 addresses and others.
+  return inner[kAddressBytes] <= kMaxPrefix && inner[kAddressBytes] >= outer[kAddressBytes] &&
+         holds(outer, inner);
 }
 
 std::string format_address(const Address& address) {

@@ -34,6 +34,10 @@ std::string format_address_range(const uint8_t range[kAddressRangeBytes]);
 /// IPv4 address.
 bool range_contains(const uint8_t range[kAddressRangeBytes], const Address& address) noexcept;
 
+/// Whether every address of `inner` lies in `outer`, by the rule of range_contains(). False if one is
+/// damaged.
+bool range_within(const uint8_t inner[kAddressRangeBytes], const uint8_t outer[kAddressRangeBytes]) noexcept;
+
 /// For people: `192.0.2.1`, `2001:db8::1`, `unix:` for a Unix socket, `unknown`.
 std::string format_address(const Address& address);
 

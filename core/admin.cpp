@@ -115,6 +115,9 @@ Status Admin::Impl::status_of(StoreError error) const {
 Status Admin::Impl::check_change(const Change& change) const {
   if (!writable_) return {Code::kStore, "the store was opened for reading only"};
   if (!is_actor(change.actor)) return {Code::kInvalid, "the actor must be 1 to 128 printable characters"};
+  if (!change.remark.empty() && !is_actor(change.remark)) {
+    return {Code::kInvalid, "the remark must be at most 128 printable characters"};
+  }
   return {};
 }
 

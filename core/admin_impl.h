@@ -79,6 +79,7 @@ class Tables {
   // ACL registry
   using AclNames = std::map<uint8_t, std::string>;
   AclNames acl_names(Service service);
+  std::optional<uint8_t> find_acl(Service service, const std::string& name);
   /// Refuses a name that is not registered.
   uint8_t acl_number(Service service, const std::string& name);
   /// Registers it if need be. `*added` is set if so.
@@ -113,6 +114,8 @@ class Tables {
   void require_unused(const Digest& digest);
   void erase_token(const WorkingToken& token);
   void erase_former_secret(WorkingToken* token);
+  /// As a decision sees it; its views hold until something is written.
+  TokenRecord token_record(TokenKey key);
 
   /// The next id of a kind, of which there is none in a store that never gave one.
   std::optional<uint64_t> counter(std::string_view counter);
@@ -124,7 +127,6 @@ class Tables {
  private:
   uint64_t take_number(std::string_view counter);
   WorkingToken working_token(uint32_t account_id, Service service, std::string_view name, Bytes value);
-  TokenRecord token_record(TokenKey key);
 
   Transaction& transaction_;
 };
@@ -138,15 +140,21 @@ class Admin::Impl {
   Impl(std::string path, RandomSource random) : path_(std::move(path)), random_(std::move(random)) {}
 
   /// Runs `work(Tables&)` in one write transaction, again in a larger map if that was full. Nothing of it
-  /// remains unless the result is kOk.
+  /// remains unless the result is kOk. Refused if a token acts in it.
   template <class Work>
   Status change(const Change& change, Work&& work);
+  /// The same with `work(Tables&, const ActingBounds&)`, for changes of tokens, in which a token may act:
+  /// `work` keeps it within the bounds.
+  template <class Work>
+  Status change_tokens(const Change& change, Work&& work);
   /// Runs `work(Tables&)` on one snapshot.
   template <class Work>
   Status look(Work&& work);
 
   Status status_of(StoreError error) const;
   Status check_change(const Change& change) const;
+  template <class Work>
+  Status write(const Change& change, Work&& work);
 
   const std::string path_;
   const RandomSource random_;
@@ -156,6 +164,12 @@ class Admin::Impl {
 
 template <class Work>
 Status Admin::Impl::change(const Change& change, Work&& work) {
+  if (change.acting) return {Code::kRefused, "a token can manage tokens only, and those one by one"};
+  return write(change, std::forward<Work>(work));
+}
+
+template <class Work>
+Status Admin::Impl::write(const Change& change, Work&& work) {
   if (Status status = check_change(change); !status.ok()) return status;
   for (;;) {
     try {

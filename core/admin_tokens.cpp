@@ -1,6 +1,8 @@
 // Tokens: create, show, change, rotate, revoke.
 #include <algorithm>
+#include <set>
 
+#include "acting.h"
 #include "address.h"
 #include "admin_impl.h"
 #include "hash.h"
@@ -104,7 +106,60 @@ Token token_of(const std::string& username, const WorkingToken& working, const T
   token.expires_unix_s = working.expires_unix_s;
   token.note = working.note;
   if (working.has_former) token.former_secret_until_unix_s = working.former_retires_unix_s;
+  token.parent_id = working.parent_token_id;
   return token;
+}
+
+/// Fills in the parents' names. `tokens` are of one account; a parent is of its children's account and
+/// service.
+void name_parents(std::span<Token> tokens) {
+  std::map<uint64_t, std::string_view> names;
+  for (const Token& token : tokens) names.emplace(token.id, token.name);
+  for (Token& token : tokens) {
+    if (auto parent = names.find(token.parent_id); parent != names.end()) token.parent = parent->second;
+  }
+}
+
+/// The same for one.
+void name_parent(Tables& tables, uint32_t account_id, Token* token) {
+  if (token->parent_id == 0) return;
+  for (const WorkingToken& other : tables.tokens_of(account_id, token->service)) {
+    if (other.id == token->parent_id) token->parent = other.name;
+  }
+}
+
+/// Ends a token. Its children become its parent's, so that the parent still answers for all that came of it.
+void remove_token(Tables& tables, const WorkingAccount& account, const WorkingToken& token) {
+  tables.erase_token(token);
+  if (token.parent_token_id == 0) return;
+  for (WorkingToken& child : tables.tokens_of(account.id, token.service)) {
+    if (child.parent_token_id != token.id) continue;
+    child.parent_token_id = token.parent_token_id;
+    tables.put_token(account, child);
+  }
+}
+
+/// Adds to `tokens` what they made, directly or through others.
+void add_descendants(Tables& tables, const WorkingAccount& account, Service service,
+                     std::vector<WorkingToken>* tokens) {
+  std::multimap<uint64_t, WorkingToken> children;
+  for (WorkingToken& token : tables.tokens_of(account.id, service)) {
+    if (token.parent_token_id != 0) children.emplace(token.parent_token_id, std::move(token));
+  }
+  std::set<uint64_t> known;
+  for (const WorkingToken& token : *tokens) known.insert(token.id);
+  for (size_t i = 0; i < tokens->size(); ++i) {
+    auto [first, last] = children.equal_range((*tokens)[i].id);
+    for (; first != last; ++first) {
+      if (known.insert(first->second.id).second) tokens->push_back(first->second);
+    }
+  }
+}
+
+/// Puts the change's remark behind the detail.
+std::string remarked(const Change& change, std::string detail) {
+  if (change.remark.empty()) return detail;
+  return detail.empty() ? change.remark : detail + "; " + change.remark;
 }
 
 /// What a token may do, for the journal.
@@ -141,11 +196,25 @@ void apply(Tables& tables, const WorkingAccount& account, const TokenUpdate& upd
   require_lifetime(*token);
 }
 
+void apply_name(Tables& tables, const WorkingAccount& account, const std::string& new_name,
+                WorkingToken* token) {
+  require_token_name(new_name);
+  refuse_taken_name(tables, account, token->service, new_name);
+  tables.erase_token(*token);
+  token->name = new_name;
+}
+
 }  // namespace
+
+template <class Work>
+Status Admin::Impl::change_tokens(const Change& change, Work&& work) {
+  return write(change,
+               [&](Tables& tables) { work(tables, ActingBounds(tables, change, /*for_change=*/true)); });
+}
 
 Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& token) {
   Result<IssuedToken> result;
-  result.status = impl_->change(change, [&](Tables& tables) {
+  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     require_token_name(token.name);
     if (token.full_access != token.acls.empty()) {
       invalid("a token has either full access or at least one ACL; give one of them");
@@ -171,12 +240,15 @@ Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& to
     require_lifetime(working);
     if (working.expires_unix_s <= change.now_unix_s)
       invalid("the end of the token lies in the past; give a later one");
+    bounds.require_within(tables, account, working);
+    working.parent_token_id = bounds.parent_token_id();
     working.id = tables.take_token_id();
     result.value.secret = issue_secret(tables, impl_->random_, &working);
     tables.put_token(account, working);
     result.value.token = token_of(account.username, working, tables.acl_names(working.service));
+    if (bounds.token() != nullptr) result.value.token.parent = bounds.token()->name;
     tables.journal(change, "token.create", object_name(token.account, token.service, token.name),
-                   rights(result.value.token));
+                   remarked(change, rights(result.value.token)));
   });
   if (!result.ok()) result.value = {};
   return result;
@@ -189,9 +261,11 @@ Result<std::vector<Token>> Admin::list_tokens(const std::string& username,
     result.value.clear();
     const Tables::AclNames names[2] = {tables.acl_names(Service::kCpanel), tables.acl_names(Service::kWhm)};
     auto add = [&](const WorkingAccount& account) {
+      const size_t before = result.value.size();
       for (const WorkingToken& token : tables.tokens_of(account.id, service)) {
         result.value.push_back(token_of(account.username, token, names[static_cast<size_t>(token.service)]));
       }
+      name_parents(std::span(result.value).subspan(before));
     };
     if (!username.empty()) return add(tables.account(username));
     Cursor cursor;
@@ -208,34 +282,78 @@ Result<Token> Admin::find_token(const std::string& username, Service service, co
   result.status = impl_->look([&](Tables& tables) {
     WorkingAccount account = tables.account(username);
     result.value = token_of(username, tables.token(account, service, name), tables.acl_names(service));
+    name_parent(tables, account.id, &result.value);
+  });
+  return result;
+}
+
+Result<Token> Admin::find_token_by_secret(const std::string& username, Service service,
+                                          std::string_view secret) const {
+  Result<Token> result;
+  const Digest digest = sha256(secret);
+  result.status = impl_->look([&](Tables& tables) {
+    WorkingAccount account = tables.account(username);
+    Bytes value;
+    StoreError error = tables.transaction().get(Table::kTokens, token_key(digest), &value);
+    if (error == StoreError::kNone) {
+      TokenRecord record = tables.token_record(token_key(digest));
+      if (equal_constant_time(record.digest, digest) && record.account_id == account.id &&
+          record.service == service) {
+        WorkingToken token = tables.token(account, service, std::string(record.name));
+        result.value = token_of(username, token, tables.acl_names(service));
+        return name_parent(tables, account.id, &result.value);
+      }
+    } else if (error != StoreError::kNotFound) {
+      throw StoreFailure{error};
+    }
+    refuse("the account " + quote(username) + " has no token with this secret for the service " +
+           std::string(service_name(service)));
+  });
+  return result;
+}
+
+Result<Token> Admin::find_acting_token(const Change& change) const {
+  Result<Token> result;
+  if (!change.acting) return {{Code::kInvalid, "no token acts"}, {}};
+  result.status = impl_->look([&](Tables& tables) {
+    ActingBounds bounds(tables, change, /*for_change=*/false);
+    result.value =
+        token_of(change.acting->account, *bounds.token(), tables.acl_names(change.acting->service));
   });
   return result;
 }
 
 Status Admin::rename_token(const Change& change, const std::string& username, Service service,
                            const std::string& name, const std::string& new_name) {
-  return impl_->change(change, [&](Tables& tables) {
-    require_token_name(new_name);
+  return impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     WorkingAccount account = tables.account(username);
+    bounds.require_own(account, service);
     WorkingToken token = tables.token(account, service, name);
-    refuse_taken_name(tables, account, service, new_name);
-    tables.erase_token(token);
-    token.name = new_name;
+    bounds.require_within(tables, account, token);
+    apply_name(tables, account, new_name, &token);
     tables.put_token(account, token);
-    tables.journal(change, "token.rename", object_name(username, service, name), "to " + new_name);
+    tables.journal(change, "token.rename", object_name(username, service, name),
+                   remarked(change, "to " + new_name));
   });
 }
 
 Result<Token> Admin::update_token(const Change& change, const std::string& username, Service service,
                                   const std::string& name, const TokenUpdate& update) {
   Result<Token> result;
-  result.status = impl_->change(change, [&](Tables& tables) {
+  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     WorkingAccount account = tables.account(username);
+    bounds.require_own(account, service);
     WorkingToken token = tables.token(account, service, name);
+    bounds.require_within(tables, account, token);
     apply(tables, account, update, &token);
+    bounds.require_within(tables, account, token);
+    const bool renamed = update.name && *update.name != name;
+    if (renamed) apply_name(tables, account, *update.name, &token);
     tables.put_token(account, token);
     result.value = token_of(username, token, tables.acl_names(service));
-    tables.journal(change, "token.update", object_name(username, service, name), rights(result.value));
+    name_parent(tables, account.id, &result.value);
+    std::string detail = (renamed ? "to " + token.name + "; " : std::string()) + rights(result.value);
+    tables.journal(change, "token.update", object_name(username, service, name), remarked(change, detail));
   });
   return result;
 }
@@ -243,13 +361,15 @@ Result<Token> Admin::update_token(const Change& change, const std::string& usern
 Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string& username, Service service,
                                         const std::string& name, int64_t overlap_s) {
   Result<IssuedToken> result;
-  result.status = impl_->change(change, [&](Tables& tables) {
+  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     if (overlap_s < 0 || overlap_s > kNeverExpires - std::max<int64_t>(change.now_unix_s, 0)) {
       invalid("the overlap must be 0 or more seconds, within the range of time");
     }
     WorkingAccount account = tables.account(username);
+    bounds.require_own(account, service);
     if (!account.active) refuse("the account " + quote(username) + " is suspended; unsuspend it first");
     WorkingToken token = tables.token(account, service, name);
+    bounds.require_within(tables, account, token);
     bool former_runs = token.has_former && change.now_unix_s < token.former_retires_unix_s;
     if (former_runs && overlap_s > 0) {
       refuse("the former secret of this token is still accepted until " +
@@ -267,8 +387,9 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
     result.value.secret = issue_secret(tables, impl_->random_, &token);
     tables.put_token(account, token);
     result.value.token = token_of(username, token, tables.acl_names(service));
+    name_parent(tables, account.id, &result.value.token);
     tables.journal(change, "token.rotate", object_name(username, service, name),
-                   "overlap " + std::to_string(overlap_s) + " s");
+                   remarked(change, "overlap " + std::to_string(overlap_s) + " s"));
   });
   if (!result.ok()) result.value = {};
   return result;
@@ -276,23 +397,47 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
 
 Status Admin::revoke_token(const Change& change, const std::string& username, Service service,
                            const std::string& name) {
-  return impl_->change(change, [&](Tables& tables) {
+  return revoke_tokens(change, username, service, {name}, /*with_children=*/false).status;
+}
+
+Result<uint64_t> Admin::revoke_tokens(const Change& change, const std::string& username, Service service,
+                                      const std::vector<std::string>& names, bool with_children) {
+  Result<uint64_t> result;
+  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     WorkingAccount account = tables.account(username);
-    tables.erase_token(tables.token(account, service, name));
-    tables.journal(change, "token.revoke", object_name(username, service, name));
+    bounds.require_own(account, service);
+    std::vector<WorkingToken> tokens;
+    for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
+      tokens.push_back(tables.token(account, service, name));
+    }
+    const size_t named = tokens.size();
+    if (with_children) add_descendants(tables, account, service, &tokens);
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      // Adopted by another that ends too, it is no longer as it was read.
+      if (i > 0) tokens[i] = tables.token(account, service, tokens[i].name);
+      remove_token(tables, account, tokens[i]);
+      tables.journal(change, "token.revoke", object_name(username, service, tokens[i].name),
+                     remarked(change, i < named ? "" : "with the token that made it"));
+    }
+    result.value = tokens.size();
   });
+  return result;
 }
 
 Result<uint64_t> Admin::revoke_all_tokens(const Change& change, const std::string& username,
                                           std::optional<Service> service) {
   Result<uint64_t> result;
-  result.status = impl_->change(change, [&](Tables& tables) {
-    std::vector<WorkingToken> tokens = tables.tokens_of(tables.account(username).id, service);
+  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
+    WorkingAccount account = tables.account(username);
+    for (Service each : {Service::kCpanel, Service::kWhm}) {
+      if (!service || *service == each) bounds.require_own(account, each);
+    }
+    std::vector<WorkingToken> tokens = tables.tokens_of(account.id, service);
     for (const WorkingToken& token : tokens) tables.erase_token(token);
     result.value = tokens.size();
     tables.journal(change, "token.revoke-all", username,
-                   (service ? std::string(service_name(*service)) + ", " : std::string()) +
-                       std::to_string(tokens.size()) + " tokens");
+                   remarked(change, (service ? std::string(service_name(*service)) + ", " : std::string()) +
+                                        std::to_string(tokens.size()) + " tokens"));
   });
   return result;
 }
@@ -317,9 +462,11 @@ Result<uint64_t> Admin::purge_expired_tokens(const Change& change, const std::st
     for (const WorkingAccount& account : accounts) {
       for (WorkingToken& token : tables.tokens_of(account.id, {})) {
         if (token.expires_unix_s <= before_unix_s) {
-          tables.erase_token(token);
+          // Adopted by another that has just gone, it is no longer as it was read.
+          remove_token(tables, account, tables.token(account, token.service, token.name));
           ++result.value;
         } else if (token.has_former && token.former_retires_unix_s <= before_unix_s) {
+          token = tables.token(account, token.service, token.name);
           tables.erase_former_secret(&token);
           tables.put_token(account, token);
         }

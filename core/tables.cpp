@@ -73,17 +73,23 @@ Tables::AclNames Tables::acl_names(Service service) {
   return names;
 }
 
-uint8_t Tables::acl_number(Service service, const std::string& name) {
+std::optional<uint8_t> Tables::find_acl(Service service, const std::string& name) {
+  if (!is_acl_name(name)) return {};
   Bytes value;
-  StoreError error = StoreError::kNotFound;
-  if (is_acl_name(name)) error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
-  if (error == StoreError::kNotFound) {
-    refuse("there is no ACL " + quote(name) + " in the service " + std::string(service_name(service)) +
-           "; see `tokengate acl list`, or add it with a catalog or `tokengate acl define`");
-  }
+  StoreError error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
+  if (error == StoreError::kNotFound) return {};
   require(error);
   if (value.size() != 1) throw StoreFailure{StoreError::kDamaged};
   return static_cast<uint8_t>(value[0]);
+}
+
+uint8_t Tables::acl_number(Service service, const std::string& name) {
+  std::optional<uint8_t> number = find_acl(service, name);
+  if (!number) {
+    refuse("there is no ACL " + quote(name) + " in the service " + std::string(service_name(service)) +
+           "; see `tokengate acl list`, or add it with a catalog or `tokengate acl define`");
+  }
+  return *number;
 }
 
 uint8_t Tables::define_acl(Service service, const std::string& name, bool* added) {
@@ -96,10 +102,7 @@ uint8_t Tables::define_acl(Service service, const std::string& name, bool* added
     invalid(
         "\"catalog\" cannot be an ACL name: in a location's requirement it stands for the catalog itself");
   }
-  Bytes value;
-  StoreError error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
-  if (error == StoreError::kNone) return acl_number(service, name);
-  if (error != StoreError::kNotFound) throw StoreFailure{error};
+  if (std::optional<uint8_t> number = find_acl(service, name)) return *number;
   AclNames names = acl_names(service);
   // Names are never taken away, so numbers are dense.
   if (names.size() >= kMaxAclsPerService) {

@@ -39,7 +39,8 @@ is_deeply(
     {
         id => 2, account => 'shop', service => 'cpanel', name => 'full', full_access => JSON::PP::true,
         read_only => JSON::PP::true, acls => [], addresses => [qw(192.0.2.0/24 192.0.2.7 2001:db8::/32)],
-        note => "na\x{ef}ve", former_secret_until => undef, warnings => []
+        note => "na\x{ef}ve", former_secret_until => undef, warnings => [],
+        parent_id => undef, parent => undef
     },
     'JSON of all else'
 ) or diag explain $made;

@@ -19,6 +19,7 @@ struct Options {
   std::vector<std::string> names;
   std::string service;
   std::string before;
+  bool with_children = false;
 };
 
 Code list(const Context& context, const Options& options) {
@@ -104,6 +105,10 @@ Code show(const Context& context, const Options& options) {
   describe_rights(token, account);
   describe_validity(token, account, now);
   for (const std::string& warning : escape_warnings(token)) print_line("Warning: " + warning);
+  if (token.parent_id != 0) {
+    print_line(
+        fmt::format("Made by {}.", token.parent.empty() ? token_parent(token) : "the token " + token.parent));
+  }
   if (!token.note.empty()) print_line("Note: " + token.note);
   return Code::kOk;
 }
@@ -126,20 +131,22 @@ Code revoke(const Context& context, const Options& options) {
   const std::optional<Service> service = parse_service_if_any(options.service);
   Admin admin = context.open_to_change();
   // All names are looked up first, so that a wrong one leaves every token as it is.
-  std::vector<Token> tokens;
+  std::vector<std::string> names[2];
   for (const std::string& name : options.names) {
-    Token token = find_token_or_suggest(admin, options.user, service, name);
-    const auto same = [&](const Token& other) { return other.id == token.id; };
-    if (std::none_of(tokens.begin(), tokens.end(), same)) tokens.push_back(std::move(token));
+    const Token token = find_token_or_suggest(admin, options.user, service, name);
+    names[static_cast<size_t>(token.service)].push_back(token.name);
   }
-  for (const Token& token : tokens) {
-    require_ok(admin.revoke_token(change_now(), options.user, token.service, token.name));
+  uint64_t revoked = 0;
+  for (Service each : {Service::kCpanel, Service::kWhm}) {
+    const std::vector<std::string>& some = names[static_cast<size_t>(each)];
+    if (some.empty()) continue;
+    revoked += value_of(admin.revoke_tokens(change_now(), options.user, each, some, options.with_children));
   }
   if (context.json) {
-    print_json({{"revoked", tokens.size()}});
+    print_json({{"revoked", revoked}});
   } else {
-    print_line(fmt::format("Revoked {} of {}: refused from the next request on.",
-                           counted(tokens.size(), "token"), options.user));
+    print_line(fmt::format("Revoked {} of {}: refused from the next request on.", counted(revoked, "token"),
+                           options.user));
   }
   return Code::kOk;
 }
@@ -247,14 +254,16 @@ void add_rename(CommandLine& line, CLI::App* noun) {
 
 void add_ends(CommandLine& line, CLI::App* noun) {
   auto one = std::make_shared<Options>();
-  CLI::App* verb =
-      add_token_verb(line, noun,
-                     {"revoke",
-                      "Remove tokens",
-                      {"tokengate token revoke shop ci", "tokengate token revoke shop ci backup"}},
-                     revoke, one, true);
+  CLI::App* verb = add_token_verb(line, noun,
+                                  {"revoke",
+                                   "Remove tokens",
+                                   {"tokengate token revoke shop ci", "tokengate token revoke shop ci backup",
+                                    "tokengate token revoke shop leaked --with-children"}},
+                                  revoke, one, true);
   add_arguments(verb, "NAME", one->names, "The tokens' names");
   add_service(verb, one->service, "Which service they are for, if both have such a token");
+  add_switch(verb, "--with-children", one->with_children,
+             "And every token that was made with one of them, or with such a token");
 
   auto all = std::make_shared<Options>();
   verb =

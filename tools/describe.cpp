@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "when.h"
 
 namespace tokengate::cli {
@@ -40,7 +42,9 @@ Json token_json(const Token& token) {
           {"not_before", time_or_null(token.not_before_unix_s == 0, token.not_before_unix_s)},
           {"expires", time_or_null(token.expires_unix_s == kNeverExpires, token.expires_unix_s)},
           {"note", token.note},
-          {"former_secret_until", time_or_null(!former, former.value_or(0))}};
+          {"former_secret_until", time_or_null(!former, former.value_or(0))},
+          {"parent_id", token.parent_id == 0 ? Json() : Json(token.parent_id)},
+          {"parent", text_or_null(token.parent)}};
 }
 
 std::string account_state(const Account& account) {
@@ -68,15 +72,24 @@ std::vector<std::string> escape_warnings(const Token& token) {
   return warnings;
 }
 
+std::string token_parent(const Token& token) {
+  if (!token.parent.empty() || token.parent_id == 0) return token.parent;
+  return fmt::format("token {}, which is gone", token.parent_id);
+}
+
 void print_tokens(const std::vector<Token>& tokens, bool with_account, int64_t now_unix_s) {
   std::vector<std::string> headings = {"SERVICE", "NAME", "STATE", "ENDS", "MAY CALL"};
   if (with_account) headings.insert(headings.begin(), "ACCOUNT");
+  const bool with_parent =
+      std::any_of(tokens.begin(), tokens.end(), [](const Token& token) { return token.parent_id != 0; });
+  if (with_parent) headings.push_back("MADE BY");
   Table table(headings);
   for (const Token& token : tokens) {
     std::vector<std::string> cells = {std::string(service_name(token.service)), token.name,
                                       token_state(token, now_unix_s), time_text(token.expires_unix_s),
                                       token_rights(token)};
     if (with_account) cells.insert(cells.begin(), token.account);
+    if (with_parent) cells.push_back(token_parent(token));
     table.add(cells);
   }
   table.print("No tokens.");

@@ -27,6 +27,9 @@ std::string token_rights(const Token& token);
 /// One sentence for each ACL of the token that is known to open a way round its limits.
 std::vector<std::string> escape_warnings(const Token& token);
 
+/// "ci", or "token 7, which is gone" where the token that made this one has ended; empty if none made it.
+std::string token_parent(const Token& token);
+
 /// A table of tokens; `with_account` adds the column that says whose they are.
 void print_tokens(const std::vector<Token>& tokens, bool with_account, int64_t now_unix_s);
 

@@ -46,10 +46,25 @@ struct Result {
   bool ok() const { return status.ok(); }
 };
 
+/// A token with which a change is asked for.
+struct ActingToken {
+  std::string account;  ///< username
+  Service service = Service::kCpanel;
+  std::string name;
+  uint64_t id = 0;  ///< 0: the name alone counts
+};
+
 /// Who makes a change and when: goes into the journal, and is the "now" of every rule about time.
 struct Change {
   std::string actor;  ///< such as "cli:root"; at most 128 bytes of printable ASCII
   int64_t now_unix_s = 0;
+  /// Bounds the change by what this token is when the change is made. It must be valid, not read-only, and
+  /// may use the ACL `manage-api-tokens`. It can make, change and end single tokens of its own account and
+  /// service, and nothing else; a token that it makes or changes must have nothing, before and after, that it
+  /// has not itself: no other ACL, no full access unless it has that, no later end, no address outside one of
+  /// its ranges. Ending a token needs no more than managing. kRefused otherwise.
+  std::optional<ActingToken> acting = {};
+  std::string remark = {};  ///< ends the journal's detail; printable ASCII
 };
 
 /// The end of a token without an end date.
@@ -87,6 +102,8 @@ struct Token {
   std::string note;
   /// After a rotation: until when the former secret is accepted too.
   std::optional<int64_t> former_secret_until_unix_s;
+  uint64_t parent_id = 0;  ///< id of the token that made it; 0: none
+  std::string parent;      ///< that token's name; empty if there is none, or no longer
 };
 
 /// The least that a token needs. Exactly one of `acls` and `full_access` must be given.
@@ -106,6 +123,7 @@ struct NewToken {
 /// Changes to a token; what is absent stays. Setting `acls` ends full access; setting `full_access` to true
 /// drops the ACLs.
 struct TokenUpdate {
+  std::optional<std::string> name = {};
   std::optional<std::vector<std::string>> acls = {};
   std::optional<bool> full_access = {};
   std::optional<bool> read_only = {};
@@ -248,6 +266,11 @@ class Admin {
   Result<std::vector<Token>> list_tokens(const std::string& username = {},
                                          std::optional<Service> service = {}) const;
   Result<Token> find_token(const std::string& username, Service service, const std::string& name) const;
+  /// The token whose present or former secret this is, if it is of that account and service; kRefused if not.
+  Result<Token> find_token_by_secret(const std::string& username, Service service,
+                                     std::string_view secret) const;
+  /// `change.acting` as it is now. kRefused if it could manage no token.
+  Result<Token> find_acting_token(const Change& change) const;
   Status rename_token(const Change& change, const std::string& username, Service service,
                       const std::string& name, const std::string& new_name);
   Result<Token> update_token(const Change& change, const std::string& username, Service service,
@@ -259,6 +282,11 @@ class Admin {
   /// kRefused if there is no such token.
   Status revoke_token(const Change& change, const std::string& username, Service service,
                       const std::string& name);
+  /// All of `names` or, if one does not exist, none. `with_children`: and all tokens that they made, and
+  /// those made by these, and so on. Returns how many. The children of a token that ends without them become
+  /// its own maker's.
+  Result<uint64_t> revoke_tokens(const Change& change, const std::string& username, Service service,
+                                 const std::vector<std::string>& names, bool with_children);
   /// Of one account and, if given, one service. Returns how many.
   Result<uint64_t> revoke_all_tokens(const Change& change, const std::string& username,
                                      std::optional<Service> service);

@@ -1,0 +1,502 @@
+// Tokens that manage tokens: every way to come by more than the acting token has, and what each is refused
+// for.
+#include "store_fixture.h"
+
+using namespace tokengate;
+
+namespace {
+
+constexpr Service kWhm = Service::kWhm;
+constexpr int64_t kDay = 86'400;
+
+/// The account `reseller` has the ACLs of the attacks; the token `manager` has manage-api-tokens and two
+/// more.
+struct Panel : StoreFixture {
+  Panel() {
+    for (const char* acl : {"manage-api-tokens", "list-accts", "create-acct", "kill-acct", "passwd"}) {
+      ck_assert_ok(admin.define_acl(change_at(), kWhm, acl));
+    }
+    ck_assert_ok(admin.define_acl(change_at(), Service::kCpanel, "manage-api-tokens"));
+    add_account("reseller", {"email", "manage-api-tokens"},
+                {"manage-api-tokens", "list-accts", "create-acct", "kill-acct", "passwd"});
+    add_account("other", {"email"}, {"list-accts", "manage-api-tokens"});
+    add_token(manager());
+  }
+
+  static NewToken manager(std::string name = "manager") {
+    return {.account = "reseller",
+            .service = kWhm,
+            .name = std::move(name),
+            .acls = {"manage-api-tokens", "list-accts", "create-acct"},
+            .addresses = {"192.0.2.0/24", "2001:db8::/32"},
+            .not_before_unix_s = kNow - kDay,
+            .expires_unix_s = kNow + 30 * kDay};
+  }
+  /// What `manager` may make.
+  static NewToken child(std::string name = "child") {
+    return {.account = "reseller",
+            .service = kWhm,
+            .name = std::move(name),
+            .acls = {"list-accts"},
+            .addresses = {"192.0.2.7"},
+            .expires_unix_s = kNow + kDay};
+  }
+  /// A change that came with a token of reseller.
+  static Change by(std::string name = "manager", Service service = kWhm, int64_t now = kNow) {
+    Change change = change_at(now);
+    change.acting = ActingToken{"reseller", service, std::move(name)};
+    return change;
+  }
+  Status make(const NewToken& token, const Change& change = by()) {
+    return admin.create_token(change, token).status;
+  }
+  Status make_by(const std::string& name) { return make(child(), by(name)); }
+  Token find(const std::string& name, Service service = kWhm) {
+    auto found = admin.find_token("reseller", service, name);
+    ck_assert_ok(found.status);
+    return found.value;
+  }
+  bool exists(const std::string& name) { return admin.find_token("reseller", kWhm, name).ok(); }
+  uint64_t journal_entries() { return admin.stat().value.journal_entries; }
+};
+
+}  // namespace
+
+START_TEST(a_child_within_its_maker_is_made_and_known_to_it) {
+  Panel panel;
+  ck_assert_ok(panel.make(Panel::child()));
+  Token child = panel.find("child");
+  ck_assert_uint_eq(child.parent_id, panel.find("manager").id);
+  ck_assert_str_eq(child.parent.c_str(), "manager");
+  for (const Token& token : panel.admin.list_tokens("reseller", {}).value) {
+    ck_assert_str_eq(token.parent.c_str(), token.name == "child" ? "manager" : "");
+  }
+  NewToken twin = Panel::manager("twin");
+  twin.not_before_unix_s = 0;  // at once: its maker began before
+  ck_assert_ok(panel.make(twin));
+}
+END_TEST
+
+START_TEST(a_child_with_more_than_its_maker_is_refused) {
+  const struct {
+    const char* what;
+    void (*exceed)(NewToken* token);
+    const char* words;
+  } rows[] = {
+      {"one ACL more", [](NewToken* t) { t->acls.push_back("kill-acct"); }, "\"kill-acct\""},
+      {"another ACL", [](NewToken* t) { t->acls = {"passwd"}; }, "\"passwd\""},
+      {"all", [](NewToken* t) { t->acls = {"all"}; }, "does not possess"},
+      {"full access",
+       [](NewToken* t) {
+         t->acls.clear();
+         t->full_access = true;
+       },
+       "full access"},
+      {"no end", [](NewToken* t) { t->expires_unix_s = kNeverExpires; }, "ends at"},
+      {"a second more", [](NewToken* t) { t->expires_unix_s = kNow + 30 * kDay + 1; }, "ends at"},
+      {"any address", [](NewToken* t) { t->addresses.clear(); }, "every address"},
+      {"another address", [](NewToken* t) { t->addresses = {"192.0.3.1"}; }, "192.0.3.1"},
+      {"one of several", [](NewToken* t) { t->addresses.push_back("198.51.100.0/24"); }, "198.51.100.0/24"},
+      {"a wider range", [](NewToken* t) { t->addresses = {"192.0.2.0/23"}; }, "192.0.2.0/23"},
+      {"a mapped address", [](NewToken* t) { t->addresses = {"::ffff:192.0.3.1"}; }, "192.0.3.1"},
+      {"all of IPv4, mapped", [](NewToken* t) { t->addresses = {"::ffff:0:0/96"}; }, "0.0.0.0/0"},
+      {"all of IPv6", [](NewToken* t) { t->addresses = {"::/0"}; }, "::/0"},
+      {"half of IPv6", [](NewToken* t) { t->addresses = {"2000::/3"}; }, "2000::/3"},
+      {"another service",
+       [](NewToken* t) {
+         *t = {"reseller", Service::kCpanel, "child", {"email"}};
+       },
+       "own account"},
+      {"another account", [](NewToken* t) { t->account = "other"; }, "own account"},
+  };
+  Panel panel;
+  const uint64_t entries = panel.journal_entries();
+  for (const auto& row : rows) {
+    NewToken token = Panel::child();
+    row.exceed(&token);
+    const Status status = panel.make(token);
+    ck_assert_msg(status.code == Code::kRefused && status.message.find(row.words) != std::string::npos,
+                  "%s: %d %s", row.what, static_cast<int>(status.code), status.message.c_str());
+  }
+  ck_assert_uint_eq(panel.journal_entries(), entries);
+  ck_assert_uint_eq(panel.admin.list_tokens().value.size(), 1);
+}
+END_TEST
+
+START_TEST(ranges_within_the_makers_ranges_are_allowed) {
+  Panel panel;
+  int n = 0;
+  for (const char* range : {"192.0.2.0/24", "192.0.2.128/25", "192.0.2.255", "::ffff:192.0.2.7",
+                            "2001:db8::/32", "2001:db8:1::/48", "2001:db8::1"}) {
+    NewToken token = Panel::child("child" + std::to_string(n++));
+    token.addresses = {range};
+    ck_assert_ok(panel.make(token));
+  }
+  // Whoever may be anywhere may say where.
+  NewToken anywhere = Panel::manager("anywhere");
+  anywhere.addresses.clear();
+  panel.add_token(anywhere);
+  NewToken token = Panel::child();
+  token.addresses = {"198.51.100.7", "::/0"};
+  ck_assert_ok(panel.make(token, Panel::by("anywhere")));
+}
+END_TEST
+
+START_TEST(a_sibling_with_more_is_left_alone) {
+  const struct {
+    const char* what;
+    void (*more)(NewToken* token);
+  } rows[] = {
+      {"an ACL",
+       [](NewToken* t) {
+         t->acls = {"kill-acct", "list-accts"};
+       }},
+      {"full access",
+       [](NewToken* t) {
+         t->acls.clear();
+         t->full_access = true;
+       }},
+      {"a later end", [](NewToken* t) { t->expires_unix_s = kNeverExpires; }},
+      {"any address", [](NewToken* t) { t->addresses.clear(); }},
+      {"a wider range", [](NewToken* t) { t->addresses = {"192.0.0.0/16"}; }},
+  };
+  Panel panel;
+  int n = 0;
+  for (const auto& row : rows) {
+    NewToken token = Panel::child("sibling" + std::to_string(n++));
+    row.more(&token);
+    panel.add_token(token);
+    const uint64_t entries = panel.journal_entries();
+    const TokenUpdate narrower = {.acls = {{"list-accts"}},
+                                  .read_only = true,
+                                  .addresses = {{"192.0.2.7"}},
+                                  .expires_unix_s = kNow + kDay};
+    const Status refused[] = {
+        panel.admin.rotate_token(Panel::by(), "reseller", kWhm, token.name, 0).status,
+        panel.admin.rotate_token(Panel::by(), "reseller", kWhm, token.name, 60).status,
+        panel.admin.update_token(Panel::by(), "reseller", kWhm, token.name, narrower).status,
+        panel.admin.update_token(Panel::by(), "reseller", kWhm, token.name, {.note = "x"}).status,
+        panel.admin.rename_token(Panel::by(), "reseller", kWhm, token.name, "renamed"),
+    };
+    for (const Status& status : refused) {
+      ck_assert_msg(
+          status.code == Code::kRefused && status.message.find("more than it has") != std::string::npos,
+          "%s: %s", row.what, status.message.c_str());
+    }
+    ck_assert_uint_eq(panel.journal_entries(), entries);
+    // To end it takes no more than the right to manage.
+    ck_assert_ok(panel.admin.revoke_token(Panel::by(), "reseller", kWhm, token.name));
+  }
+}
+END_TEST
+
+START_TEST(a_sibling_within_is_managed_but_never_widened) {
+  Panel panel;
+  panel.add_token(Panel::child("sibling"));
+  ck_assert_ok(panel.admin.rotate_token(Panel::by(), "reseller", kWhm, "sibling", 60).status);
+  ck_assert_ok(panel.admin.rename_token(Panel::by(), "reseller", kWhm, "sibling", "kin"));
+  ck_assert_ok(
+      panel.admin.update_token(Panel::by(), "reseller", kWhm, "kin", {.acls = {{"create-acct"}}}).status);
+  const TokenUpdate wider[] = {
+      {.acls = {{"list-accts", "kill-acct"}}},   {.full_access = true},
+      {.addresses = std::vector<std::string>{}}, {.addresses = {{"0.0.0.0/0"}}},
+      {.expires_unix_s = kNeverExpires},
+  };
+  for (const char* name : {"kin", "manager"}) {
+    for (const TokenUpdate& update : wider) {
+      ck_assert_fails(panel.admin.update_token(Panel::by(), "reseller", kWhm, name, update).status,
+                      Code::kRefused, "more than it has");
+    }
+  }
+  ck_assert_ok(panel.admin
+                   .update_token(Panel::by(), "reseller", kWhm, "manager",
+                                 {.acls = {{"list-accts", "manage-api-tokens"}}})
+                   .status);
+  ck_assert_fails(panel.make([] {
+    NewToken token = Panel::child();
+    token.acls = {"create-acct"};
+    return token;
+  }()),
+                  Code::kRefused, "\"create-acct\"");
+}
+END_TEST
+
+START_TEST(a_token_that_may_not_act_does_nothing) {
+  const struct {
+    const char* what;
+    void (*prepare)(Panel& panel);
+    const char* words;
+  } rows[] = {
+      {"revoked",
+       [](Panel& p) { ck_assert_ok(p.admin.revoke_token(change_at(), "reseller", kWhm, "manager")); },
+       "is gone"},
+      {"renamed",
+       [](Panel& p) { ck_assert_ok(p.admin.rename_token(change_at(), "reseller", kWhm, "manager", "m2")); },
+       "is gone"},
+      {"account renamed",
+       [](Panel& p) { ck_assert_ok(p.admin.rename_account(change_at(), "reseller", "r2")); }, "is gone"},
+      {"account deleted",
+       [](Panel& p) { ck_assert_ok(p.admin.delete_account(change_at(), "reseller").status); }, "is gone"},
+      {"expired",
+       [](Panel& p) {
+         ck_assert_ok(
+             p.admin.update_token(change_at(), "reseller", kWhm, "manager", {.expires_unix_s = kNow}).status);
+       },
+       "has expired"},
+      {"not yet valid",
+       [](Panel& p) {
+         ck_assert_ok(
+             p.admin.update_token(change_at(), "reseller", kWhm, "manager", {.not_before_unix_s = kNow + 1})
+                 .status);
+       },
+       "not valid yet"},
+      {"read-only",
+       [](Panel& p) {
+         ck_assert_ok(
+             p.admin.update_token(change_at(), "reseller", kWhm, "manager", {.read_only = true}).status);
+       },
+       "only reads"},
+      {"suspended",
+       [](Panel& p) { ck_assert_ok(p.admin.set_account_active(change_at(), "reseller", false)); },
+       "suspended"},
+      {"tokens off",
+       [](Panel& p) { ck_assert_ok(p.admin.set_tokens_enabled(change_at(), "reseller", false)); },
+       "switched off"},
+      {"the account lost the ACL",
+       [](Panel& p) {
+         ck_assert_ok(p.admin.deny_acls(change_at(), "reseller", kWhm, {"manage-api-tokens"}));
+       },
+       "cannot manage tokens"},
+      {"the token lost it",
+       [](Panel& p) {
+         ck_assert_ok(
+             p.admin.update_token(change_at(), "reseller", kWhm, "manager", {.acls = {{"list-accts"}}})
+                 .status);
+       },
+       "cannot manage tokens"},
+  };
+  for (const auto& row : rows) {
+    Panel panel;
+    panel.add_token(Panel::child("sibling"));
+    row.prepare(panel);
+    const uint64_t entries = panel.journal_entries();
+    const Status refused[] = {
+        panel.make(Panel::child()),
+        panel.admin.update_token(Panel::by(), "reseller", kWhm, "sibling", {.note = "x"}).status,
+        panel.admin.rotate_token(Panel::by(), "reseller", kWhm, "sibling", 0).status,
+        panel.admin.rename_token(Panel::by(), "reseller", kWhm, "sibling", "kin"),
+        panel.admin.revoke_token(Panel::by(), "reseller", kWhm, "sibling"),
+        panel.admin.revoke_tokens(Panel::by(), "reseller", kWhm, {"sibling"}, true).status,
+        panel.admin.revoke_all_tokens(Panel::by(), "reseller", kWhm).status,
+    };
+    for (const Status& status : refused) {
+      ck_assert_msg(status.code == Code::kRefused && status.message.find(row.words) != std::string::npos,
+                    "%s: %s", row.what, status.message.c_str());
+    }
+    ck_assert_uint_eq(panel.journal_entries(), entries);
+  }
+}
+END_TEST
+
+START_TEST(another_token_of_the_same_name_is_another) {
+  Panel panel;
+  Change change = Panel::by();
+  change.acting->id = panel.find("manager").id;
+  ck_assert_ok(panel.make(Panel::child(), change));
+  ck_assert_ok(panel.admin.revoke_token(change_at(), "reseller", kWhm, "manager"));
+  panel.add_token(Panel::manager());
+  ck_assert_fails(panel.make(Panel::child("second"), change), Code::kRefused, "another has its name");
+}
+END_TEST
+
+START_TEST(full_access_is_worth_what_the_account_has) {
+  Panel panel;
+  panel.add_token({.account = "reseller", .service = kWhm, .name = "full", .full_access = true});
+  NewToken full = {.account = "reseller", .service = kWhm, .name = "child", .full_access = true};
+  ck_assert_ok(panel.make(full, Panel::by("full")));
+  full.name = "elsewhere";
+  full.account = "other";
+  ck_assert_fails(panel.make(full, Panel::by("full")), Code::kRefused, "own account");
+  ck_assert_ok(panel.admin.deny_acls(change_at(), "reseller", kWhm, {"manage-api-tokens"}));
+  ck_assert_fails(panel.make_by("full"), Code::kRefused, "cannot manage tokens");
+}
+END_TEST
+
+START_TEST(the_acl_all_counts_while_the_account_has_it) {
+  Panel panel;
+  ck_assert_ok(panel.admin.grant_acls(change_at(), "reseller", kWhm, {"all"}));
+  panel.add_token({.account = "reseller", .service = kWhm, .name = "root", .acls = {"all"}});
+  NewToken token = Panel::child();
+  token.acls = {"passwd", "kill-acct"};
+  ck_assert_ok(panel.make(token, Panel::by("root")));
+  token = {.account = "reseller", .service = kWhm, .name = "full", .full_access = true};
+  ck_assert_fails(panel.make(token, Panel::by("root")), Code::kRefused, "full access");
+  ck_assert_fails(panel.make([] {
+    NewToken all = Panel::child("all");
+    all.acls = {"all"};
+    return all;
+  }()),
+                  Code::kRefused, "\"all\"");
+  ck_assert_ok(panel.admin.deny_acls(change_at(), "reseller", kWhm, {"all"}));
+  ck_assert_fails(panel.make_by("root"), Code::kRefused, "cannot manage tokens");
+}
+END_TEST
+
+START_TEST(a_latent_acl_of_a_sibling_is_more_too) {
+  Panel panel;
+  NewToken latent = Panel::child("latent");
+  latent.acls = {"list-accts", "passwd"};
+  panel.add_token(latent);
+  ck_assert_ok(panel.admin.deny_acls(change_at(), "reseller", kWhm, {"passwd"}));
+  ck_assert_fails(panel.admin.rotate_token(Panel::by(), "reseller", kWhm, "latent", 0).status, Code::kRefused,
+                  "\"passwd\"");
+}
+END_TEST
+
+START_TEST(a_token_changes_nothing_but_tokens) {
+  Panel panel;
+  panel.add_token({.account = "reseller", .service = kWhm, .name = "full", .full_access = true});
+  const Change change = Panel::by("full");
+  const std::string user = "reseller";
+  const uint64_t entries = panel.journal_entries();
+  const Status refused[] = {
+      panel.admin.define_acl(change, kWhm, "more"),
+      panel.admin.load_catalog(change, kTestCatalog).status,
+      panel.admin.create_account(change, {.username = "third"}).status,
+      panel.admin.grant_acls(change, user, kWhm, {"all"}),
+      panel.admin.deny_acls(change, user, kWhm, {"passwd"}),
+      panel.admin.set_account_active(change, "other", false),
+      panel.admin.set_tokens_enabled(change, "other", false),
+      panel.admin.rename_account(change, "other", "third"),
+      panel.admin.set_account_owner(change, "other", user),
+      panel.admin.delete_account(change, "other").status,
+      panel.admin.purge_expired_tokens(change, {}, kNow).status,
+      panel.admin.revoke_all_tokens(change, user, {}).status,
+      panel.admin.revoke_all_tokens(change, "other", kWhm).status,
+      panel.admin.revoke_token(change, user, Service::kCpanel, "none"),
+  };
+  for (const Status& status : refused) ck_assert_int_eq(static_cast<int>(status.code), 1);
+  ck_assert_uint_eq(panel.journal_entries(), entries);
+}
+END_TEST
+
+START_TEST(children_go_with_their_parent_when_asked) {
+  Panel panel;
+  auto manager_child = [](const char* name) {
+    NewToken token = Panel::manager(name);
+    token.not_before_unix_s = 0;
+    return token;
+  };
+  ck_assert_ok(panel.make(manager_child("a")));
+  ck_assert_ok(panel.make(manager_child("b"), Panel::by("a")));
+  ck_assert_ok(panel.make(Panel::child("c"), Panel::by("b")));
+  ck_assert_ok(panel.make(Panel::child("d")));
+  panel.add_token(Panel::child("mine"));
+  // Without its children: they become its maker's.
+  ck_assert_ok(panel.admin.revoke_token(change_at(), "reseller", kWhm, "b"));
+  ck_assert_str_eq(panel.find("c").parent.c_str(), "a");
+  auto gone = panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"a"}, true);
+  ck_assert_ok(gone.status);
+  ck_assert_uint_eq(gone.value, 2);
+  ck_assert(!panel.exists("c") && panel.exists("d") && panel.exists("manager"));
+  ck_assert_fails(panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"manager", "none"}, true).status,
+                  Code::kRefused, "\"none\"");
+  ck_assert(panel.exists("manager") && panel.exists("d"));
+  ck_assert_uint_eq(
+      panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"manager", "d", "d"}, true).value, 2);
+  ck_assert(!panel.exists("manager") && !panel.exists("d") && panel.exists("mine"));
+  ck_assert_ok(panel.admin.verify_journal().status);
+}
+END_TEST
+
+START_TEST(a_purged_tokens_children_become_its_makers) {
+  Panel panel;
+  NewToken brief = Panel::manager("brief");
+  brief.not_before_unix_s = 0;
+  brief.expires_unix_s = kNow + 10;
+  ck_assert_ok(panel.make(brief));
+  NewToken briefer = Panel::child("briefer");
+  briefer.expires_unix_s = kNow + 5;
+  ck_assert_ok(panel.make(briefer, Panel::by("brief")));
+  NewToken longer = Panel::child("longer");
+  longer.expires_unix_s = kNow + 9;
+  ck_assert_ok(panel.make(longer, Panel::by("brief")));
+  ck_assert_ok(
+      panel.admin.update_token(change_at(), "reseller", kWhm, "longer", {.expires_unix_s = kNow + kDay})
+          .status);
+  ck_assert_uint_eq(panel.admin.purge_expired_tokens(change_at(kNow + 20), {}, kNow + 20).value, 2);
+  ck_assert_str_eq(panel.find("longer").parent.c_str(), "manager");
+}
+END_TEST
+
+START_TEST(a_secret_leads_to_a_token_of_its_own_account_only) {
+  Panel panel;
+  auto issued = panel.admin.create_token(change_at(), Panel::child());
+  ck_assert_ok(issued.status);
+  const std::string& secret = issued.value.secret;
+  ck_assert_str_eq(panel.admin.find_token_by_secret("reseller", kWhm, secret).value.name.c_str(), "child");
+  for (auto [user, service] : {std::pair("other", kWhm), std::pair("reseller", Service::kCpanel)}) {
+    ck_assert_fails(panel.admin.find_token_by_secret(user, service, secret).status, Code::kRefused,
+                    "no token");
+  }
+  for (const char* wrong : {"", "A", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
+    ck_assert_fails(panel.admin.find_token_by_secret("reseller", kWhm, wrong).status, Code::kRefused,
+                    "no token");
+  }
+  auto second = panel.admin.rotate_token(change_at(), "reseller", kWhm, "child", 60);
+  ck_assert_str_eq(panel.admin.find_token_by_secret("reseller", kWhm, secret).value.name.c_str(), "child");
+  ck_assert_str_eq(panel.admin.find_token_by_secret("reseller", kWhm, second.value.secret).value.name.c_str(),
+                   "child");
+}
+END_TEST
+
+START_TEST(an_update_can_rename_in_the_same_change) {
+  Panel panel;
+  panel.add_token(Panel::child());
+  panel.add_token(Panel::child("taken"));
+  auto update = [&](TokenUpdate update) {
+    return panel.admin.update_token(change_at(), "reseller", kWhm, "child", update).status;
+  };
+  ck_assert_fails(update({.name = "taken", .acls = {{"passwd"}}}), Code::kRefused, "already");
+  ck_assert_fails(update({.name = "a b", .acls = {{"passwd"}}}), Code::kInvalid, "token name");
+  ck_assert_str_eq(panel.find("child").acls.front().c_str(), "list-accts");
+  ck_assert_ok(update({.name = "new", .acls = {{"passwd"}}}));
+  ck_assert_str_eq(panel.find("new").acls.front().c_str(), "passwd");
+  ck_assert(!panel.exists("child"));
+}
+END_TEST
+
+START_TEST(a_remark_ends_the_detail) {
+  Panel panel;
+  Change change = change_at();
+  change.remark = "elevation by omission";
+  ck_assert_ok(panel.make(Panel::child(), change));
+  auto entries = panel.admin.read_journal(panel.journal_entries(), 1).value;
+  ck_assert(entries.front().detail.ends_with("; elevation by omission"));
+  change.remark = "a\nb";
+  ck_assert_fails(panel.make(Panel::child("x"), change), Code::kInvalid, "remark");
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("acting");
+  TCase* tcase = tcase_create("acting");
+  tcase_add_test(tcase, a_child_within_its_maker_is_made_and_known_to_it);
+  tcase_add_test(tcase, a_child_with_more_than_its_maker_is_refused);
+  tcase_add_test(tcase, ranges_within_the_makers_ranges_are_allowed);
+  tcase_add_test(tcase, a_sibling_with_more_is_left_alone);
+  tcase_add_test(tcase, a_sibling_within_is_managed_but_never_widened);
+  tcase_add_test(tcase, a_token_that_may_not_act_does_nothing);
+  tcase_add_test(tcase, another_token_of_the_same_name_is_another);
+  tcase_add_test(tcase, full_access_is_worth_what_the_account_has);
+  tcase_add_test(tcase, the_acl_all_counts_while_the_account_has_it);
+  tcase_add_test(tcase, a_latent_acl_of_a_sibling_is_more_too);
+  tcase_add_test(tcase, a_token_changes_nothing_but_tokens);
+  tcase_add_test(tcase, children_go_with_their_parent_when_asked);
+  tcase_add_test(tcase, a_purged_tokens_children_become_its_makers);
+  tcase_add_test(tcase, a_secret_leads_to_a_token_of_its_own_account_only);
+  tcase_add_test(tcase, an_update_can_rename_in_the_same_change);
+  tcase_add_test(tcase, a_remark_ends_the_detail);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
