@@ -10,10 +10,10 @@ using State = Credentials::State;
 
 /// Real clients leave CR, LF and blanks behind a stored secret; none of them can be part of one.
 std::string_view trim(std::string_view text) noexcept {
-  constexpr std::string_view kBlank = " \t\r\n";
-  size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 State accept_pair(std::string_view pair, ParsedCredentials* parsed) noexcept {
@@ -67,14 +67,17 @@ State accept_basic(std::string_view encoded, ParsedCredentials* parsed) noexcept
   return accept_pair(trim({parsed->decoded.data(), size}), parsed);
 }
 
-Scheme scheme_of(std::string_view authorization) noexcept {
-  return scheme_from_name(authorization.substr(0, authorization.find_first_of(" \t")));
+/// The first blank, which ends the scheme's name; the size of `value` if there is none.
+size_t scheme_end(std::string_view value) noexcept {
+  size_t end = 0;
+  while (end < value.size() && value[end] != ' ' && value[end] != '\t') ++end;
+  return end;
 }
 
 State accept_authorization(std::string_view value, ParsedCredentials* parsed) noexcept {
   // Behind the scheme stands a blank and nothing else: not a tab with something that nobody reads.
-  size_t end = value.find_first_of(" \t");
-  if (end == std::string_view::npos || value[end] != ' ') return State::kMalformed;
+  size_t end = scheme_end(value);
+  if (end == value.size() || value[end] != ' ') return State::kMalformed;
   std::string_view rest = trim(value.substr(end));
   switch (parsed->scheme) {
     case kSchemeCpanel:
@@ -98,7 +101,7 @@ Credentials::State parse_credentials(uint8_t schemes, const CredentialFields& fi
   // Which of two fields a backend, a proxy or a log would look at is anybody's guess.
   if (fields.authorization_count > 1 || fields.key_count > 1) return State::kMalformed;
   std::string_view authorization = fields.authorization_count == 1 ? trim(fields.authorization) : "";
-  Scheme scheme = scheme_of(authorization);
+  Scheme scheme = scheme_from_name(authorization.substr(0, scheme_end(authorization)));
   bool has_authorization = (scheme & schemes) != 0;
   bool has_key = fields.key_count == 1 && (schemes & kSchemeHeader) != 0;
   if (has_authorization && has_key) return State::kMalformed;

@@ -5,9 +5,10 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "hash.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+
+#include <cstring>
 
 namespace tokengate {
 
@@ -21,7 +22,13 @@ Digest sha256(std::span<const std::string_view> parts) noexcept {
 }
 
 bool equal_constant_time(const Digest& a, const Digest& b) noexcept {
-  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  std::array<uint64_t, 4> words_of_a, words_of_b;
+  static_assert(sizeof words_of_a == sizeof a);
+  std::memcpy(words_of_a.data(), a.data(), sizeof a);
+  std::memcpy(words_of_b.data(), b.data(), sizeof b);
+  uint64_t difference = 0;
+  for (size_t i = 0; i < words_of_a.size(); ++i) difference |= words_of_a[i] ^ words_of_b[i];
+  return difference == 0;
 }
 
 bool random_bytes(std::span<uint8_t> out) noexcept {

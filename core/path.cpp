@@ -17,10 +17,12 @@ constexpr std::string_view kSessionPrefix = "cpsess";
 // What a byte may be in a path; one look-up a byte, as every request goes through here.
 enum ByteClass : uint8_t {
   kUnreserved = 1,  // RFC 3986 2.3
-  kPlain =
-      2,  // pchar of RFC 3986 3.3 but for percent-encoding; without ';', where some backends cut a segment
+  // pchar of RFC 3986 3.3 but for percent-encoding, without ';', where some backends cut a segment; and the
+  // slash between segments.
+  kPlain = 2,
   kDelimiter = 4,  // ends or cuts a path, a segment or a name somewhere
   kSpecial = 8,    // what served_problem() looks at: delimiters, control characters, and all beyond ASCII
+  kName = 16,      // of a module or function of UAPI and API 2
 };
 
 constexpr std::array<uint8_t, 256> kByteClasses = [] {
@@ -29,7 +31,8 @@ constexpr std::array<uint8_t, 256> kByteClasses = [] {
     char c = static_cast<char>(byte);
     auto is_one_of = [c](std::string_view set) { return set.find(c) != std::string_view::npos; };
     if (is_alnum(c) || is_one_of("-._~")) classes[byte] |= kUnreserved | kPlain;
-    if (is_one_of("!$&'()*+,=:@")) classes[byte] |= kPlain;
+    if (is_one_of("!$&'()*+,=:@/")) classes[byte] |= kPlain;
+    if (is_alnum(c) || c == '_') classes[byte] |= kName;
     if (is_one_of("/\\;?#%")) classes[byte] |= kDelimiter | kSpecial;
     if (chars::is_control(c) || !chars::is_ascii(c)) classes[byte] |= kSpecial;
   }
@@ -45,7 +48,7 @@ bool is(char c, ByteClass byte_class) noexcept {
 std::string_view wire_problem(std::string_view wire) noexcept {
   for (size_t i = 0; i < wire.size(); ++i) {
     char c = wire[i];
-    if (c == '/' || is(c, kPlain)) continue;
+    if (is(c, kPlain)) continue;
     if (c != '%') return "a byte in the path that is not allowed there, or has to be percent-encoded";
     int value = chars::percent_value(wire.substr(i));
     if (value < 0) return "an incomplete percent-encoding in the path";
@@ -81,13 +84,10 @@ bool is_dot_segment(std::string_view segment) noexcept {
 
 std::string_view served_problem(std::string_view served) noexcept {
   if (served.empty() || served.front() != '/') return "a path that does not begin with a slash";
-  size_t segment = 1;
-  for (size_t i = 1; i <= served.size(); ++i) {
-    if (i == served.size() || served[i] == '/') {
-      if (i == segment && i < served.size()) return "an empty segment in the path";
-      if (is_dot_segment(served.substr(segment, i - segment))) return "a dot segment in the path";
-      segment = i + 1;
-    } else if (is(served[i], kSpecial)) {
+  for (size_t begin = 1, end; begin <= served.size(); begin = end + 1) {
+    end = std::min(served.find('/', begin), served.size());
+    for (size_t i = begin; i < end; ++i) {
+      if (!is(served[i], kSpecial)) continue;
       if (is(served[i], kDelimiter)) return "a delimiter inside a segment of the path";
       if (chars::is_control(served[i])) return "a control character in the path";
       size_t length = chars::utf8_length(served.substr(i));
@@ -96,6 +96,8 @@ std::string_view served_problem(std::string_view served) noexcept {
       if (served[i] == '\xc2' && served[i + 1] < '\xa0') return "a control character in the path";
       i += length - 1;
     }
+    if (end == begin && end < served.size()) return "an empty segment in the path";
+    if (is_dot_segment(served.substr(begin, end - begin))) return "a dot segment in the path";
   }
   return {};
 }
@@ -172,7 +174,7 @@ bool resembles_wrapper(std::string_view name) noexcept {
 
 bool is_function_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= kMaxNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is_alnum(c) || c == '_'; });
+         std::all_of(name.begin(), name.end(), [](char c) { return is(c, kName); });
 }
 
 bool is_whm1_function(std::string_view name) noexcept {
