@@ -164,6 +164,7 @@ bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
 StoreError find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
                             CatalogRecord* row) noexcept {
   if (call.api != Api::kHttp) return find_function(transaction, call, row);
+  if (StoreError error = cursor.bind_again(transaction); error != StoreError::kNone) return error;
   return PatternSearch(transaction, cursor, call.module, row).find(call.function);
 }
 

@@ -23,7 +23,7 @@ bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
                        std::string_view* function) noexcept;
 
 /// The row that `call` falls under. kNotFound: none, so the function is unlisted. kDamaged: there is one that
-/// cannot be read. Allocates nothing. `cursor` is open on table catalog and bound to `transaction`.
+/// cannot be read. Allocates nothing. `cursor` is open on table catalog; it is bound to `transaction` here.
 ///
 /// uapi, api2: the function's own row, else the module's `*`. http: segment by segment the literal before `*`
 /// before `**`; the first pattern that the path fits decides, by its row for the method (for HEAD then GET),

@@ -319,12 +319,13 @@ std::string Environment::system_text() const {
   return mdb_strerror(system_code_);
 }
 
-bool Transaction::is_newest(uint64_t acknowledged) const noexcept {
+bool Transaction::is_newest(uint64_t acknowledged) noexcept {
   MDB_envinfo info;
   uint64_t id = this->id();
   // mdb_env_info() looks at the data file itself. More may have been committed since the snapshot was taken.
-  return mdb_env_info(environment_->env_, &info) == MDB_SUCCESS && id >= acknowledged &&
-         id <= info.me_last_txnid;
+  if (mdb_env_info(environment_->env_, &info) != MDB_SUCCESS) return false;
+  newest_ = info.me_last_txnid;
+  return id >= acknowledged && id <= newest_;
 }
 
 StoreError Transaction::begin_read(Environment& environment) noexcept {
@@ -336,6 +337,7 @@ StoreError Transaction::begin_read(Environment& environment) noexcept {
   }
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
+  ++opening_;
   if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
     abort();
     return StoreError::kLock;

@@ -132,6 +132,15 @@ class Environment {
   std::atomic<int> system_code_{0};  // readers of several threads may begin at once
 };
 
+/// Tells apart what two snapshots of one Transaction hold: equal means the same content. Of the commit itself
+/// that would not be true alone: its number comes from the lock file, and another store begins to count anew.
+struct SnapshotId {
+  uint64_t opening = 0;  ///< how often the transaction was begun; 0: never
+  uint64_t commit = 0;
+  uint64_t newest = 0;  ///< the newest commit in the data file, which only the store's owner can write
+  bool operator==(const SnapshotId&) const = default;
+};
+
 /// A transaction; aborted at the end of its scope unless committed. A read transaction can be kept: reset()
 /// between uses lets go of its snapshot but not of its reader slot, and renew() takes the newest snapshot
 /// without a lock and without a system call.
@@ -152,6 +161,8 @@ class Transaction {
   bool is_begun() const noexcept { return txn_ != nullptr; }
   /// Of the commit that is seen; for a write transaction, of the one that it will be. Counts up by one.
   uint64_t id() const noexcept;
+  /// Of a read transaction.
+  SnapshotId snapshot() const noexcept { return {opening_, id(), newest_}; }
   void reset() noexcept;
   StoreError renew() noexcept;
   StoreError commit() noexcept;
@@ -176,10 +187,12 @@ class Transaction {
 
  private:
   friend class Cursor;
-  bool is_newest(uint64_t acknowledged) const noexcept;
+  bool is_newest(uint64_t acknowledged) noexcept;
 
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;
+  uint64_t opening_ = 0;
+  uint64_t newest_ = 0;
 };
 
 /// A walk over a table in key order. Must be gone, or closed, before its transaction ends; one on a kept read

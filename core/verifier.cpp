@@ -36,11 +36,7 @@ StoreError ReaderSeat::take_snapshot(Environment& environment) noexcept {
     if (error != StoreError::kNone) transaction_.abort();
     return error;
   }
-  StoreError error = transaction_.renew();
-  if (error != StoreError::kNone) return error;
-  error = catalog_cursor_.bind_again(transaction_);
-  if (error != StoreError::kNone) transaction_.reset();
-  return error;
+  return transaction_.renew();
 }
 
 void ReaderSeat::leave() noexcept {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "address.h"
+#include "catalog_cache.h"
 #include "catalog_table.h"
 #include "credentials.h"
 #include "hash.h"
@@ -98,6 +99,7 @@ class Reader::Impl {
   Outcome damaged() noexcept;
 
   ReaderSeat seat_;
+  CatalogCache catalog_cache_;
   Route route_;  // large, so not on the stack of every request
 };
 
@@ -149,7 +151,7 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   // From here on each step must pass for the next to be asked; the last one's word is the decision.
   decision.outcome = check_route(rules, call, report);
   if (decision.outcome != Outcome::kGranted) return decision;
-  decision.route = route_.text;
+  decision.route.assign(route_.text.view());  // a copy of the whole would be of mostly unused room
   decision.outcome = check_acls(rules, call, token, report, &decision);
   if (decision.outcome != Outcome::kGranted) return decision;
   decision.outcome = check_targets(token, report, &decision);
@@ -377,15 +379,19 @@ Outcome Reader::Impl::check_target(const RoutedCall& call, const TokenRecord& to
 /// The catalog's row for a call; no row counts as `?`. Rows of http calls name ACLs of the service cpanel, so
 /// on the other service there is none.
 Outcome Reader::Impl::find_row(const RoutedCall& call, Service service, CatalogRecord* row) noexcept {
-  bool other_service = call.api == Api::kHttp && service != Service::kCpanel;
-  StoreError error = other_service ? StoreError::kNotFound
-                                   : find_catalog_row(seat_.transaction(), seat_.catalog_cursor(), call, row);
-  if (error == StoreError::kNotFound) {
-    *row = CatalogRecord{};
-    row->unlisted = true;
+  CatalogRecord unlisted;
+  unlisted.unlisted = true;
+  if (call.api == Api::kHttp && service != Service::kCpanel) {
+    *row = unlisted;
     return Outcome::kGranted;
   }
-  return error == StoreError::kNone ? Outcome::kGranted : damaged();
+  Transaction& transaction = seat_.transaction();
+  if (catalog_cache_.find(transaction.snapshot(), call, row)) return Outcome::kGranted;
+  StoreError error = find_catalog_row(transaction, seat_.catalog_cursor(), call, row);
+  if (error == StoreError::kNotFound) *row = unlisted;
+  if (error != StoreError::kNone && error != StoreError::kNotFound) return damaged();
+  catalog_cache_.keep(call, *row);
+  return Outcome::kGranted;
 }
 
 Reader::Reader(Verifier& verifier) : impl_(std::make_unique<Impl>(*verifier.impl_)) {}

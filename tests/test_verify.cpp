@@ -461,6 +461,32 @@ START_TEST(a_store_that_appears_or_is_replaced_is_opened) {
 }
 END_TEST
 
+START_TEST(nothing_of_a_replaced_store_remains) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  world.store.admin = {};
+  TempFolder folder;
+  // Two stores of as many commits, so that the numbers of their newest ones are the same.
+  std::string served = folder.path() + "/served", other = folder.path() + "/other";
+  for (const std::string& path : {served, other}) {
+    std::filesystem::copy(world.store.path(), path);
+    Admin admin = std::move(Admin::open(path, Admin::Access::kReadWrite).value);
+    std::string acl = path == served ? "email" : "databases";
+    ck_assert_ok(admin
+                     .load_catalog(change_at(),
+                                   "api\tmodule\tfunction\tacl\taccess\nuapi\tEmail\t*\t" + acl + "\twrite\n")
+                     .status);
+  }
+  Verifier verifier(served);
+  Reader reader(verifier);
+  ck_assert_outcome(mail.of(reader), Outcome::kGranted);
+  ck_assert_outcome(mail.of(reader), Outcome::kGranted);
+  std::filesystem::rename(other + "/data.mdb", served + "/data.mdb");
+  ck_assert(verifier.maintain());
+  ck_assert_outcome(mail.of(reader), Outcome::kAclDenied);
+}
+END_TEST
+
 START_TEST(a_lock_file_that_hides_the_newest_commit_is_noticed) {
   World world;
   Ask mail = world.shop("/execute/Email/list_pops");
@@ -701,6 +727,7 @@ Suite* suite() {
   tcase_add_test(tcase, identify_tells_who_and_never_grants_a_call);
   tcase_add_test(tcase, a_damaged_record_is_never_a_grant);
   tcase_add_test(tcase, a_store_that_appears_or_is_replaced_is_opened);
+  tcase_add_test(tcase, nothing_of_a_replaced_store_remains);
   tcase_add_test(tcase, a_lock_file_that_hides_the_newest_commit_is_noticed);
   tcase_add_test(tcase, a_change_that_changes_nothing_takes_nothing_down);
   tcase_add_test(tcase, a_damaged_meta_page_brings_no_older_state_back);
