@@ -7,10 +7,12 @@
 // an empty line ends them; the next change waits for a line on standard input, unless that has ended. The
 // last line is JSON: the number of changes, how long commits took, and the size of the file before, half way
 // and after.
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -130,6 +132,8 @@ class Churn {
 
 int main(int argc, char** argv) {
   if (argc != 4) fail("usage: bench_churn STORE CHANGES_A_SECOND SECONDS");
+  // Never outlive the measurement.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   Churn(argv[1]).run(std::atof(argv[2]), std::atof(argv[3]));
   return 0;
 }

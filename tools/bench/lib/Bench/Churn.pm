@@ -9,8 +9,8 @@ use Tokengate::Http;
 use Tokengate::Server;
 
 sub _command ($store, $rate, $seconds) {
-    return ('taskset', '--cpu-list', Bench::Group::kRest, Tokengate::Server::build_folder() . '/tools/bench/bench_churn',
-        $store, $rate, $seconds);
+    return ('taskset', '--cpu-list', Bench::Group::other_processor(),
+        Tokengate::Server::build_folder() . '/tools/bench/bench_churn', $store, $rate, $seconds);
 }
 
 # Runs `work` while `rate` changes a second are committed.
@@ -41,7 +41,8 @@ sub check ($server, $store, $rate, $seconds) {
     while (my $line = <$told>) {
         $last = $line;
         if (my ($status, $credentials) = $line =~ /^(\d+) (\S+)$/) {
-            $client->send("GET /execute/Email/list_pops HTTP/1.1\r\nHost: bench\r\nAuthorization: cpanel $credentials\r\n\r\n");
+            $client->send("GET /execute/Email/list_pops HTTP/1.1\r\nHost: bench\r\n"
+                    . "Authorization: cpanel $credentials\r\n\r\n");
             ++$result{asked};
             ++$result{wrong} if $client->response->status != $status;
         } elsif ($line eq "\n") {

@@ -11,9 +11,18 @@ use JSON::PP ();
 use List::Util qw(min);
 
 # Workers on one processor, everything else on the other.
-use constant kWorkers     => 0;
-use constant kRest        => 1;
+my @processors = allowed_processors();
 use constant kConnections => 16;
+
+# The numbers of those that this process may run on.
+sub allowed_processors () {
+    open my $file, '<', '/proc/self/status' or die "/proc/self/status: $!";
+    my ($list) = map { /^Cpus_allowed_list:\s*(\S+)/ ? $1 : () } <$file>;
+    return map { /^(\d+)-(\d+)$/ ? ($1 .. $2) : $_ } split /,/, $list;
+}
+
+sub worker_processor () { return $processors[0] }
+sub other_processor  () { return $processors[1] }
 
 our %kServers = (nginx => 'Bench::Nginx', apache => 'Bench::Apache');
 
@@ -34,7 +43,7 @@ sub results ($self) { return $self->{results} }
 sub start ($self) {
     my $start = sub ($row) {
         return $self->{helpers}{$row}
-            = Bench::Nginx->new(row => $row, tokens => $self->{tokens}, processor => kRest)->start;
+            = Bench::Nginx->new(row => $row, tokens => $self->{tokens}, processor => other_processor)->start;
     };
     $start->('upstream') if $self->{proxied};
     $start->('service')  if grep { $self->{spec}{$_}{service} } $self->rows;
@@ -42,7 +51,7 @@ sub start ($self) {
         # Files that the row is made of are not part of its start.
         $self->_requests($row, 'uniform');
         $self->{servers}{$row} = $self->{class}->new(
-            row => $row, tokens => $self->{tokens}, processor => kWorkers, proxied => $self->{proxied},
+            row => $row, tokens => $self->{tokens}, processor => worker_processor, proxied => $self->{proxied},
             service => $self->{helpers}{service}, upstream => $self->{helpers}{upstream});
         $self->{servers}{$row}->prepare;
         $self->{results}{$row}{start_s} = [$self->{servers}{$row}->start_timed($self->_authorization($row), 200)];
@@ -105,7 +114,8 @@ sub turn ($self, $row, $name, $choice, $seconds, $rate, $number) {
 # Starts the load generator for a row; finish_load() waits for it and returns what it said.
 sub start_load ($self, $row, $choice, $seconds, $rate, $number) {
     my ($status, $body) = @{$self->{expected}{$row}{$choice} //= [$self->_expected($row, $choice)]};
-    open my $output, '-|', 'taskset', '--cpu-list', kRest, Tokengate::Server::build_folder() . '/tools/bench/bench_load',
+    my $program = Tokengate::Server::build_folder() . '/tools/bench/bench_load';
+    open my $output, '-|', 'taskset', '--cpu-list', other_processor, $program,
         $self->{servers}{$row}->port, $self->_requests($row, $choice), $status, $body, $seconds, kConnections, $rate,
         $number * 137
         or die "bench_load: $!";
@@ -148,7 +158,8 @@ sub memory ($self) {
 sub reload ($self, $times) {
     for (1 .. $times) {
         for my $row ($self->rows) {
-            push @{$self->{results}{$row}{reload_s}}, $self->{servers}{$row}->reload_timed($self->_authorization($row), 200);
+            my $took = $self->{servers}{$row}->reload_timed($self->_authorization($row), 200);
+            push @{$self->{results}{$row}{reload_s}}, $took;
         }
     }
     return;

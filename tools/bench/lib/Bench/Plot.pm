@@ -53,15 +53,17 @@ sub _panel ($name, $title, $server, $offset) {
     $svg .= _text($x->($_), kHeight - kBottom + 18, Bench::Targets::count($_), ' text-anchor="middle"') for @sizes;
     my @labels;
     my @order = $Bench::Group::kServers{$name}->order;
+    my $rows  = $Bench::Group::kServers{$name}->rows;
     for my $i (grep { $cost{$order[$_]} } 0 .. $#order) {
         my $row    = $order[$i];
         my @points = map { [$x->($_), $y->($cost{$row}{$_})] } grep { defined $cost{$row}{$_} } @sizes;
         $svg .= sprintf "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n",
             join(' ', map { sprintf '%.1f,%.1f', @$_ } @points), $kColours[$i];
         $svg .= sprintf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", @$_, $kColours[$i] for @points;
-        push @labels, {y => $points[-1][1], colour => $kColours[$i], text => $Bench::Group::kServers{$name}->rows->{$row}{label}};
+        push @labels, {y => $points[-1][1], colour => $kColours[$i], text => $rows->{$row}{label}};
     }
-    $svg .= _text($offset + kWidth - kRight + 8, $_->{y} + 4, $_->{text}, " fill=\"$_->{colour}\"") for _spread_out(13, @labels);
+    my $right = $offset + kWidth - kRight + 8;
+    $svg .= _text($right, $_->{y} + 4, $_->{text}, " fill=\"$_->{colour}\"") for _spread_out(13, @labels);
     $svg .= _text($offset + kLeft + $width / 2, kHeight - 8, 'tokens', ' text-anchor="middle"');
     return $svg;
 }
@@ -70,8 +72,8 @@ sub svg ($result) {
     my @panels = grep { $result->{$_->[0]} } ['nginx', 'nginx: CPU us a request'], ['apache', 'Apache: CPU us a request'];
     return '' unless @panels;
     my $width = kWidth * @panels;
-    my $svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 $width @{[kHeight]}\" font-family=\"sans-serif\" font-size=\"11\">\n"
-        . "<rect width=\"$width\" height=\"@{[kHeight]}\" fill=\"white\"/>\n";
+    my $svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 $width @{[kHeight]}\" "
+        . "font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"$width\" height=\"@{[kHeight]}\" fill=\"white\"/>\n";
     for my $i (0 .. $#panels) { $svg .= _panel(@{$panels[$i]}, $result->{$panels[$i][0]}, $i * kWidth) }
     return "$svg</svg>\n";
 }

@@ -28,6 +28,10 @@ sub _sizes ($server) { return sort { $a <=> $b } keys %{$server->{sizes}} }
 
 sub _rows_of ($name, $rows) { return grep { $rows->{$_} } $Bench::Group::kServers{$name}->order }
 
+sub _latency ($figures) {
+    return $figures ? join(' / ', map { sprintf '%.0f', median(@{$figures->{"${_}_us"}}) } qw(p50 p99 p999)) : '';
+}
+
 # One number of tokens, all rows, all figures.
 sub _size_table ($name, $size, $rows) {
     my @lines;
@@ -38,7 +42,7 @@ sub _size_table ($name, $size, $rows) {
             _spread('%.2f', @{$r->{uniform}{cpu_us}}),
             $row eq 'none' ? '' : _spread('%.2f', Bench::Targets::extra($rows, $row, 'uniform')),
             sprintf('%.0f', median(@{$r->{uniform}{a_second}})),
-            $r->{latency} ? join(' / ', map { sprintf '%.0f', median(@{$r->{latency}{"${_}_us"}}) } qw(p50 p99 p999)) : '',
+            _latency($r->{latency}),
             sprintf('%.1f / %.1f / %.1f', map { $r->{memory}{$_} / 1e6 } qw(private shared server)),
             sprintf('%.0f', 1000 * $r->{start_s}[0]),
             sprintf('%.0f', 1000 * median(@{$r->{reload_s}}))];
@@ -88,8 +92,9 @@ sub _is_noisy ($server) {
 }
 
 sub _noise ($server) {
-    return sprintf('Noise: others used %.1f %% of the workers\' processor, %.1f %% of it was stolen; without authentication the middle '
-            . 'half of the rounds spans %.1f %% of the median.', @{$server->{noise}}{qw(others_percent steal_percent)}, _stray_percent($server))
+    my @percent = (@{$server->{noise}}{qw(others_percent steal_percent)}, _stray_percent($server));
+    return sprintf('Noise: others used %.1f %% of the workers\' processor, %.1f %% of it was stolen; without authentication '
+            . 'the middle half of the rounds spans %.1f %% of the median.', @percent)
         . (_is_noisy($server) ? ' **The machine was too noisy: only large differences mean anything.**' : '') . "\n\n";
 }
 
@@ -101,7 +106,9 @@ sub _targets ($name, $server) {
 sub _churn ($churn) {
     my @lines = map {
         my $figures = $churn->{sizes}{$_};
-        my $growth  = sub ($from, $to) { return ($figures->{"bytes_$to"} - $figures->{"bytes_$from"}) / $figures->{changes} * 2 };
+        my $growth  = sub ($from, $to) {
+            return 2 * ($figures->{"bytes_$to"} - $figures->{"bytes_$from"}) / $figures->{changes};
+        };
         [
             Bench::Targets::count($_),
             sprintf('%d in %.0f s', @$figures{qw(changes seconds)}),
@@ -113,8 +120,8 @@ sub _churn ($churn) {
     } _sizes($churn);
     return "### Changes while serving\n\n"
         . _table(
-        ['tokens', 'changes', 'commits p50 / p99 / longest ms', 'about each change', 'requests meanwhile', 'p50 / p99.9 / longest us',
-            'bytes of growth a change'], @lines)
+        ['tokens', 'changes', 'commits p50 / p99 / longest ms', 'about each change', 'requests meanwhile',
+            'p50 / p99.9 / longest us', 'bytes of growth a change'], @lines)
         . "\nEvery change leaves an entry in the journal, which is kept.\n\n";
 }
 
@@ -122,9 +129,9 @@ sub _churn ($churn) {
 sub text ($result) {
     my ($any) = values %$result;
     my $m     = $any->{machine};
-    my $text  = "Measured on $any->{date} at commit $any->{commit}: $m->{processors} processors $m->{processor}, $m->{memory_gib} GiB, "
-        . "$m->{system}, Linux $m->{kernel}, nginx $m->{nginx}, Apache $m->{apache}. Figures are medians, with the middle half of the rounds in "
-        . "brackets.\n\n";
+    my $text  = "Measured on $any->{date} at commit $any->{commit}: $m->{processors} processors $m->{processor}, "
+        . "$m->{memory_gib} GiB, $m->{system}, Linux $m->{kernel}, nginx $m->{nginx}, Apache $m->{apache}. "
+        . "Figures are medians, with the middle half of the rounds in brackets.\n\n";
     for my $name (grep { $result->{$_} } qw(nginx apache)) {
         my $server = $result->{$name};
         $text .= "### $kTitle{$name}\n\n" . _targets($name, $server) . _noise($server);
@@ -145,8 +152,9 @@ sub complaints ($result) {
         for my $size (_sizes($result->{$name})) {
             my $rows = $result->{$name}{sizes}{$size}{rows};
             for my $row (sort keys %$rows) {
-                for my $turn (grep { ref $rows->{$row}{$_} eq 'HASH' && defined $rows->{$row}{$_}{requests} } sort keys %{$rows->{$row}}) {
+                for my $turn (sort keys %{$rows->{$row}}) {
                     my $figures = $rows->{$row}{$turn};
+                    next unless ref $figures eq 'HASH' && exists $figures->{requests};
                     push @wrong, "$name, $size tokens, $row, $turn: $figures->{wrong} wrong answers" if $figures->{wrong};
                     push @wrong, "$name, $size tokens, $row, $turn: no requests" if !$figures->{requests};
                 }

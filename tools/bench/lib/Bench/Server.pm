@@ -111,7 +111,8 @@ sub stop ($self) {
     }
     for (1 .. 500) { last unless kill 0, -$pid; sleep 0.01 }
     kill 'KILL', -$pid;
-    die ref($self) . ': ' . $self->error_log if $self->error_log =~ /\[(?:\w+:)?(?:emerg|alert|crit)\]|exited on signal|exit signal/;
+    my $log = $self->error_log;
+    die ref($self) . ": $log" if $log =~ /\[(?:\w+:)?(?:emerg|alert|crit)\]|exited on signal|exit signal/;
     return;
 }
 

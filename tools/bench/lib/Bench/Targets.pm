@@ -11,7 +11,8 @@ sub extra ($rows, $row, $name) {
     return () unless $rows->{$row} && $rows->{none} && $rows->{$row}{$name} && $rows->{none}{$name};
     my ($figures, $none) = map { $rows->{$_}{$name} } $row, 'none';
     my $service = $figures->{service_cpu_us} // [(0) x @{$figures->{cpu_us}}];
-    return paired(sub ($cpu, $more, $base) { return $cpu + $more - $base }, $figures->{cpu_us}, $service, $none->{cpu_us});
+    my $more = sub ($cpu, $service_cpu, $base) { return $cpu + $service_cpu - $base };
+    return paired($more, $figures->{cpu_us}, $service, $none->{cpu_us});
 }
 
 # `values` should be at most `limit`: with the middle half of them on one side that is told, else that it cannot be.
@@ -47,8 +48,8 @@ sub count ($number) {
     return $number >= 1e6 ? $number / 1e6 . ' M' : $number >= 1e3 ? $number / 1e3 . ' k' : $number;
 }
 
-# All targets of one server. `sizes`: number of tokens → {rows, store_bytes}. Judged at 1 million tokens, or at the largest
-# number below. On a noisy machine times prove nothing.
+# All targets of one server. `sizes`: number of tokens → {rows, store_bytes, import_s}. Judged at 1 million tokens, or at
+# the largest number below. On a noisy machine times prove nothing.
 sub of ($server, $sizes, $noisy) {
     my $tokens = (sort { $b <=> $a } grep { $_ <= 1_000_000 } keys %$sizes)[0];
     my $rows   = $sizes->{$tokens}{rows};
@@ -56,7 +57,7 @@ sub of ($server, $sizes, $noisy) {
     my $at     = 'at ' . count($tokens);
     my @targets;
     my %peers  = $server eq 'nginx'
-        ? (lua => [5, 'a fifth of what a Lua dictionary adds'], auth_request => [50, 'a fiftieth of what auth_request adds'])
+        ? (lua => [5, 'a fifth of what a Lua dictionary adds'], auth_request => [50, 'a fiftieth of what auth_request does'])
         : (authn_dbm => [30, 'a thirtieth of what mod_authn_dbm adds']);
     my $limit_us = $server eq 'nginx' ? 1 : 2;
     push @targets, _at_most("adds at most $limit_us us to a request, $at", $limit_us, @{$extra{tokengate}});

@@ -53,11 +53,13 @@ sub _write_secrets ($file, $key, $count) {
 }
 
 sub secrets ($self) {
-    return $self->_file('secrets', sub ($file) { _write_secrets($file, '00112233445566778899AABBCCDDEEFF', $self->{count}) });
+    my $key = '00112233445566778899AABBCCDDEEFF';
+    return $self->_file('secrets', sub ($file) { _write_secrets($file, $key, $self->{count}) });
 }
 
 sub _unknown_secrets ($self) {
-    return $self->_file('unknown-secrets', sub ($file) { _write_secrets($file, 'FFEEDDCCBBAA99887766554433221100', kUnknown) });
+    my $key = 'FFEEDDCCBBAA99887766554433221100';
+    return $self->_file('unknown-secrets', sub ($file) { _write_secrets($file, $key, kUnknown) });
 }
 
 sub user_of ($number) { return 'u' . int($number / kTokensPerAccount) }
@@ -148,20 +150,24 @@ sub digest_file ($self) {
     });
 }
 
-# In the form of htpasswd, each token as a user of its own, with the quickest hash that both servers know.
-sub password_file ($self) {
-    return $self->_file('htpasswd', sub ($file) {
-        _each_secret($self->secrets, sub ($number, $secret) { print $file "t$number:{SHA}", sha1_base64($secret), "=\n" });
+# Lines of a user, `separator` and the quickest hash of a password that both servers know; each token is a user.
+sub _write_passwords ($self, $file, $separator) {
+    _each_secret($self->secrets, sub ($number, $secret) {
+        print $file "t$number$separator\{SHA}", sha1_base64($secret), "=\n";
     });
+    return;
+}
+
+# In the form of htpasswd.
+sub password_file ($self) {
+    return $self->_file('htpasswd', sub ($file) { $self->_write_passwords($file, ':') });
 }
 
 # The same as Berkeley DB, the default of Apache's DBM type on Debian.
 sub dbm_file ($self) {
     my $path = $self->_path('htpasswd.db');
     return $path if -e $path;
-    my $text = $self->_file('htpasswd.txt', sub ($file) {
-        _each_secret($self->secrets, sub ($number, $secret) { print $file "t$number {SHA}", sha1_base64($secret), "=\n" });
-    });
+    my $text = $self->_file('htpasswd.txt', sub ($file) { $self->_write_passwords($file, ' ') });
     _run('httxt2dbm', '-f', 'DB', '-i', $text, '-o', "$path.new");
     rename "$path.new", $path or die "$path: $!";
     unlink $text;
