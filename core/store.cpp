@@ -257,6 +257,14 @@ bool Environment::is_current() const noexcept {
 }
 
 Environment::Map Environment::map() const noexcept {
+  return map_of(data_id_, "/data.mdb");
+}
+
+Environment::Map Environment::lock_map() const noexcept {
+  return map_of(lock_id_, "/lock.mdb");
+}
+
+Environment::Map Environment::map_of(const FileId& id, const char* name) noexcept {
   // LMDB does not tell, the system does: the one map of this file.
   std::FILE* maps = std::fopen("/proc/self/maps", "re");
   if (maps == nullptr) return {};
@@ -267,7 +275,7 @@ Environment::Map Environment::map() const noexcept {
     uintptr_t end = 0;
     unsigned long inode = 0;
     if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %lu", &begin, &end, &inode) == 3 &&
-        inode == data_id_.inode && std::strstr(line, "/data.mdb") != nullptr) {
+        inode == id.inode && std::strstr(line, name) != nullptr) {
       found = {reinterpret_cast<void*>(begin), end - begin};
     }
   }

@@ -91,6 +91,8 @@ class Environment {
     size_t bytes = 0;
   };
   Map map() const noexcept;
+  /// The same of the lock file, whole pages of which every user of the store may cut off.
+  Map lock_map() const noexcept;
 
   /// After kMapResized, with no transaction active in this process.
   StoreError adopt_size() noexcept;
@@ -126,6 +128,7 @@ class Environment {
     ino_t inode = 0;
     bool operator==(const FileId&) const = default;
   };
+  static Map map_of(const FileId& id, const char* name) noexcept;
   FileId data_id_;
   FileId lock_id_;
   off_t least_bytes_ = 0;

@@ -50,7 +50,7 @@ void ReaderSeat::report_damage() noexcept {
 }
 
 bool ReaderSeat::lost_pages() const noexcept {
-  return verifier_.guard_.was_hit();
+  return verifier_.guard_.was_hit() || verifier_.lock_guard_.was_hit();
 }
 
 void ReaderSeat::drop() noexcept {
@@ -77,7 +77,8 @@ void Verifier::Impl::remove(ReaderSeat* seat) {
 bool Verifier::Impl::maintain() noexcept {
   std::lock_guard lock(mutex_);
   bool damaged = damage_reported_.exchange(false);
-  if (environment_.is_open() && (damaged || guard_.was_hit() || !environment_.is_current() || is_misled()))
+  if (environment_.is_open() &&
+      (damaged || guard_.was_hit() || lock_guard_.was_hit() || !environment_.is_current() || is_misled()))
     close();
   if (!environment_.is_open()) open();
   return environment_.is_open();
@@ -104,7 +105,8 @@ void Verifier::Impl::close() noexcept {
   unpublish();
   for (ReaderSeat* seat : seats_) seat->drop();
   guard_.release();
-  environment_.close();
+  environment_.close();  // looks into the lock file once more
+  lock_guard_.release();
 }
 
 void Verifier::Impl::adopt_size() noexcept {
@@ -124,6 +126,8 @@ void Verifier::Impl::adopt_size() noexcept {
 void Verifier::Impl::publish() noexcept {
   Environment::Map map = environment_.map();
   if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
+  Environment::Map lock = environment_.lock_map();
+  if (lock.begin != nullptr) lock_guard_.watch(lock.begin, lock.bytes, true);
   published_.store(&environment_);
 }
 

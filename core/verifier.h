@@ -73,7 +73,8 @@ class Verifier::Impl {
   std::atomic<Environment*> published_{nullptr};  // null: no store; readers look only at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
-  FaultGuard guard_;  // over the environment's map
+  FaultGuard guard_;       // over the environment's map
+  FaultGuard lock_guard_;  // and that of its lock file
   std::vector<ReaderSeat*> seats_;
   std::string problem_;
 };

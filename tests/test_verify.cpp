@@ -632,6 +632,19 @@ START_TEST(a_data_file_cut_short_under_readers_is_damage_and_no_crash) {
 }
 END_TEST
 
+START_TEST(a_lock_file_cut_short_under_readers_is_no_crash) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);
+  world.store.admin = {};
+  // Whoever may read the store may do this.
+  std::filesystem::resize_file(world.store.path() + "/lock.mdb", 0);
+  for (int i = 0; i < 3; ++i) ck_assert_outcome(mail.of(*world.reader), Outcome::kStoreUnavailable);
+  ck_assert(world.verifier->maintain());
+  ck_assert_outcome(mail.of(*world.reader), Outcome::kGranted);
+}
+END_TEST
+
 START_TEST(a_lost_lock_file_closes_the_store) {
   World world;
   Ask mail = world.shop("/execute/Email/list_pops");
@@ -733,6 +746,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_damaged_meta_page_brings_no_older_state_back);
   tcase_add_test(tcase, a_writer_that_died_as_it_committed_takes_nothing_down);
   tcase_add_test(tcase, a_data_file_cut_short_under_readers_is_damage_and_no_crash);
+  tcase_add_test(tcase, a_lock_file_cut_short_under_readers_is_no_crash);
   tcase_add_test(tcase, a_lost_lock_file_closes_the_store);
   tcase_add_test(tcase, threads_decide_while_a_writer_changes_and_the_store_is_reopened);
   tcase_add_test(tcase, an_observer_hears_each_check_and_changes_nothing);
