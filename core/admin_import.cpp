@@ -149,7 +149,7 @@ class Import {
           define_acl(parse_acl_line(cells));
           break;
         case LineKind::kCatalog:
-          add_catalog_line(number, line.substr(word.size() + 1));
+          add_catalog_line(number, line.substr(std::min(word.size() + 1, line.size())));
           break;
         case LineKind::kAccount:
           add_account(parse_account_line(cells));
@@ -194,6 +194,8 @@ class Import {
 
   /// Kept as text, on the line where it stood, so that the catalog's own reader names the right line.
   void add_catalog_line(uint64_t number, std::string_view row) {
+    // Which that reader would skip.
+    if (row.empty() || row.front() == '#') invalid("the line `catalog` holds no row of a catalog");
     if (catalog_.empty()) {
       catalog_line_ = number - 1;
       catalog_.assign(number - 2, '\n').append(catalog_text({}));
