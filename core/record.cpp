@@ -43,9 +43,12 @@ uint64_t check_value(std::string_view bytes) noexcept {
   return mix(mix(even, rest[0]), mix(odd, rest[1]));
 }
 
-bool is_whole(std::string_view bytes, Kind kind) noexcept {
+/// `own1_bits`: those that may be set in the first byte of the kind's own. Whatever has no meaning must be 0:
+/// it may have one in a store that is not ours to read.
+bool is_whole(std::string_view bytes, Kind kind, uint8_t own1_bits) noexcept {
   return bytes.size() >= kHeadBytes && static_cast<uint8_t>(bytes[0]) == kRecordVersion &&
-         bytes[1] == static_cast<char>(kind) &&
+         bytes[1] == static_cast<char>(kind) && (static_cast<uint8_t>(bytes[2]) & ~own1_bits) == 0 &&
+         load<uint32_t>(bytes.data() + 4) == 0 &&
          load<uint64_t>(bytes.data() + kCheckOffset) == check_value(bytes);
 }
 
@@ -151,7 +154,9 @@ std::string encode(const TokenRecord& record) {
 }
 
 bool decode(std::string_view bytes, TokenRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kToken) || !is_service(static_cast<uint8_t>(bytes[3]))) return false;
+  if (!is_whole(bytes, Kind::kToken, kFullAccess | kReadOnly | kAccountActive | kTokensEnabled) ||
+      !is_service(static_cast<uint8_t>(bytes[3])))
+    return false;
   auto flags = static_cast<uint8_t>(bytes[2]);
   record->full_access = (flags & kFullAccess) != 0;
   record->read_only = (flags & kReadOnly) != 0;
@@ -191,7 +196,7 @@ std::string encode(const TokenNameRecord& record) {
 }
 
 bool decode(std::string_view bytes, TokenNameRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kTokenName)) return false;
+  if (!is_whole(bytes, Kind::kTokenName, 1) || bytes[3] != 0) return false;
   record->has_former = bytes[2] != 0;
   Parser parser(bytes);
   record->token_id = parser.number<uint64_t>();
@@ -217,7 +222,7 @@ std::string encode(const AccountRecord& record) {
 }
 
 bool decode(std::string_view bytes, AccountRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kAccount)) return false;
+  if (!is_whole(bytes, Kind::kAccount, kActive | kEnabled) || bytes[3] != 0) return false;
   record->active = (bytes[2] & kActive) != 0;
   record->tokens_enabled = (bytes[2] & kEnabled) != 0;
   Parser parser(bytes);
@@ -237,7 +242,7 @@ std::string encode(const CatalogRecord& record) {
 }
 
 bool decode(std::string_view bytes, CatalogRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kCatalog)) return false;
+  if (!is_whole(bytes, Kind::kCatalog, kWrapper | kUnlisted | kRead) || bytes[3] != 0) return false;
   record->wrapper = (bytes[2] & kWrapper) != 0;
   record->unlisted = (bytes[2] & kUnlisted) != 0;
   record->read = (bytes[2] & kRead) != 0;
@@ -278,7 +283,7 @@ std::string encode(const JournalRecord& record) {
 }
 
 bool decode(std::string_view bytes, JournalRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kJournal)) return false;
+  if (!is_whole(bytes, Kind::kJournal, 0) || bytes[3] != 0) return false;
   Parser parser(bytes);
   record->time_unix_s = parser.number<int64_t>();
   parser.digest(&record->hash);
