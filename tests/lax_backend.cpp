@@ -64,11 +64,14 @@ std::vector<std::string> segments_of(const PathReader& reader, const std::string
   if (reader.decodes_twice) path = unescaped(path, false);
   if (reader.ends_at_nul) path = path.substr(0, path.find('\0'));
   std::vector<std::string> segments;
-  for (std::string segment :
-       split(path.substr(std::min<size_t>(path.size(), 1)), reader.takes_backslashes ? "/\\" : "/")) {
+  std::vector<std::string> parts =
+      split(path.substr(std::min<size_t>(path.size(), 1)), reader.takes_backslashes ? "/\\" : "/");
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::string segment = parts[i];
     if (reader.cuts_parameters) segment = segment.substr(0, segment.find(';'));
     if (reader.trims_segments && trimmed(segment, ". ").size() > 0) segment = trimmed(segment, ". \t");
-    if (segment.empty() && (segments.empty() || reader.merges_slashes)) continue;
+    bool last = i + 1 == parts.size();
+    if (segment.empty() && !last && (segments.empty() || reader.merges_slashes)) continue;
     if (reader.resolves_dots && segment == ".") continue;
     if (reader.resolves_dots && segment == "..") {
       if (!segments.empty()) segments.pop_back();

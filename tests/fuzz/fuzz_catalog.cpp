@@ -1,18 +1,13 @@
 // Any bytes as a catalog: no crash, a one-line message if refused, and a text form that reads back the same.
-#include <algorithm>
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "catalog.h"
 
-namespace {
+#include <algorithm>
+#include <string>
+#include <vector>
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+#include "fuzz.h"
+
+namespace {
 
 bool same(const tokengate::CatalogRow& a, const tokengate::CatalogRow& b) {
   return a.api == b.api && a.module == b.module && a.function == b.function && a.acls == b.acls &&
@@ -20,8 +15,6 @@ bool same(const tokengate::CatalogRow& a, const tokengate::CatalogRow& b) {
 }
 
 }  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tokengate;
@@ -32,17 +25,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   Result<std::vector<CatalogRow>> first = parse_catalog(text);
   if (!first.ok()) {
-    require(first.value.empty() && !first.status.message.empty());
+    require(first.value.empty() && !first.status.message.empty(), "message");
     require(std::all_of(first.status.message.begin(), first.status.message.end(),
-                        [](char c) { return c >= 0x20 && c < 0x7f; }));
+                        [](char c) { return c >= 0x20 && c < 0x7f; }),
+            "printable message");
     return 0;
   }
   for (const CatalogRow& row : first.value) {
-    require(!row.module.empty() && !row.function.empty());
-    require(row.acls.empty() == (row.wrapper || row.unlisted) && !(row.wrapper && row.unlisted));
+    require(!row.module.empty() && !row.function.empty(), "names");
+    require(row.acls.empty() == (row.wrapper || row.unlisted) && !(row.wrapper && row.unlisted), "needs");
   }
   Result<std::vector<CatalogRow>> second = parse_catalog(catalog_text(first.value));
-  require(second.ok() &&
-          std::equal(first.value.begin(), first.value.end(), second.value.begin(), second.value.end(), same));
+  require(second.ok() && std::equal(first.value.begin(), first.value.end(), second.value.begin(),
+                                    second.value.end(), same),
+          "another catalog");
   return 0;
 }

@@ -1,13 +1,12 @@
 // Fuzzes the JSON reader, and holds it against another parser: both must call the same texts JSON.
+#include "json.h"
+
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
-#include "json.h"
+#include "fuzz.h"
 
 using namespace tokengate;
 
@@ -21,18 +20,11 @@ size_t count_items(JsonValue container) {
   return count;
 }
 
-void require(bool condition, const char* what) {
-  if (condition) return;
-  (void)fprintf(stderr, "broken: %s\n", what);
-  abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  auto copy = std::make_unique<char[]>(size);
-  std::copy(data, data + size, copy.get());
-  std::string_view text(copy.get(), size);
+  Exact copy(std::string_view(reinterpret_cast<const char*>(data), size));
+  std::string_view text = copy.view();
   JsonValue value = read_json(text);
   // The other parser skips a byte order mark, ends at NUL, refuses numbers that are no finite double, and
   // nests deeper.

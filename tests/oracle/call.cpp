@@ -8,7 +8,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-const Strings kModules = {"Email", "Mysql", "Backup", "Odd", "ZoneEdit", "Unknown", "Email", "Batch"};
+const Strings kModules = {"Email", "Mysql", "Backup", "Odd", "ZoneEdit", "Unknown", "Email"};
 const Strings kFunctions = {"list_pops", "add_pop", "full", "thing", "fetchzones", "other", "strict"};
 const Strings kWhmFunctions = {"listaccts", "createacct", "reboot", "mystery", "not_listed", "Group/listed"};
 const Strings kMethods = {"GET", "POST", "HEAD", "DELETE", "PURGE-ALL"};
@@ -23,13 +23,15 @@ class CallBuilder {
       : choices_(choices), usernames_(usernames), draft_(draft) {}
 
   void choose() {
+    // One more than is allowed, now and then.
+    int depth = choices_.one_in(4) ? 4 : 3;
     unsigned kind = choices_.below(4);
     xml_ = choices_.one_in(4);
     std::string api = xml_ ? "/xml-api/" : "/json-api/";
     Fields fields;
     if (kind == 0) return choose_http();
     if (kind == 1 && (!whm() || choices_.one_in(8))) {
-      CallMeaning call = uapi_call("", 3, &fields);
+      CallMeaning call = uapi_call("", depth, &fields);
       draft_.path = "/execute/" + call.module + "/" + call.function;
       draft_.selector = "command";
       finish_call(call, fields, call.module == "Batch");
@@ -38,10 +40,10 @@ class CallBuilder {
     }
     if (!whm() && !choices_.one_in(8)) {
       draft_.path = api + "cpanel";
-      return finish_call(panel_call("", 3, &fields), fields, true);
+      return finish_call(panel_call("", depth, &fields), fields, true);
     }
     std::string function;
-    CallMeaning call = whm_call(choices_.one_in(4) ? 4 : 3, &function, &fields);
+    CallMeaning call = whm_call(depth, &function, &fields);
     draft_.path = api + function;
     bool chosen = function == "cpanel" || function == "uapi_cpanel" || function == "batch";
     if (!whm() && function != "cpanel") {
@@ -60,9 +62,8 @@ class CallBuilder {
 
   CallMeaning uapi_call(const std::string& target, int depth, Fields* fields) {
     CallMeaning call{"uapi", choices_.pick(kModules), choices_.pick(kFunctions), target};
-    if (depth > 0 && choices_.one_in(3)) call = {"uapi", "Batch", "strict", target};
-    if (call.module != "Batch") return call;
-    call.function = "strict";
+    if (depth <= 0 || !choices_.one_in(3)) return call;
+    call = {"uapi", "Batch", "strict", target};
     unsigned count = 1 + choices_.below(3);
     bool numbered = choices_.one_in(2);
     for (unsigned i = 0; i < count; ++i) {

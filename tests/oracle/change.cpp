@@ -62,7 +62,7 @@ const char* const kSecondCatalog =
     "http\t*\t/**\treports\tread\n"
     "http\tPOST\t/v1/reports/*\tadmin\twrite\n";
 
-const Strings kTokenNames = {"ci", "full", "ro", "list", "spare"};
+const Strings kTokenNames = {"ci", "full", "ro", "list", "spare", "all"};
 const Strings kRanges = {"192.0.2.0/24",           "198.51.100.7", "2001:db8::/32", "127.0.0.0/8",
                          "::ffff:203.0.113.0/120", "0.0.0.0/0",    "::/0"};
 

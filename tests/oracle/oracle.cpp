@@ -136,7 +136,7 @@ const TokenState* find_token(const State& state, const std::string& secret) {
 Outcome check_caller(const State& state, const Request& request, Verdict* verdict, const TokenState** found) {
   Claim claim = read_claim(request);
   if (claim.malformed) return Outcome::kMalformedCredentials;
-  if (claim.scheme == kSchemeNone) return Outcome::kNoCredentials;
+  if ((claim.scheme & request.schemes) == 0) return Outcome::kNoCredentials;
   if (!request.tls && !request.plain_http && !is_local(request.client)) return Outcome::kInsecureTransport;
 
   const TokenState* token = *found = find_token(state, claim.secret);

@@ -67,6 +67,7 @@ struct Request {
   // The location.
   Service service = Service::kCpanel;
   uint8_t schemes = kDefaultSchemes;
+  uint8_t first_schemes = kDefaultSchemes;  ///< of the location that read the credentials, before a redirect
   bool plain_http = false;
   std::vector<std::string> required_acls;
   // The credentials: the values of all such fields.

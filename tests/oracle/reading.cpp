@@ -87,8 +87,8 @@ Claim read_claim(const Request& request) {
   if (claim.malformed) return claim;
   std::string value = request.authorization.empty() ? "" : trimmed(request.authorization[0]);
   std::string word = value.substr(0, value.find_first_of(" \t"));
-  uint8_t scheme = scheme_named(word) & request.schemes;
-  bool has_key = !request.key.empty() && (request.schemes & kSchemeHeader) != 0;
+  uint8_t scheme = scheme_named(word) & request.first_schemes;
+  bool has_key = !request.key.empty() && (request.first_schemes & kSchemeHeader) != 0;
   claim.malformed = scheme != kSchemeNone && has_key;
   if (claim.malformed || (scheme == kSchemeNone && !has_key)) return claim;
   claim.scheme = has_key ? static_cast<uint8_t>(kSchemeHeader) : scheme;

@@ -47,6 +47,8 @@ class Builder {
   void choose_location() {
     meaning().service = choices_.one_in(2) ? Service::kWhm : Service::kCpanel;
     if (choices_.one_in(8)) meaning().schemes = static_cast<uint8_t>(choices_.below(32));
+    meaning().first_schemes = meaning().schemes;
+    if (choices_.one_in(12)) meaning().first_schemes = static_cast<uint8_t>(choices_.below(32));
     meaning().plain_http = choices_.one_in(4);
     if (choices_.one_in(5)) {
       meaning().required_acls = choices_.some({"reports", "email", "list-accts", "all", "no-such-acl"}, 3);
@@ -66,7 +68,7 @@ class Builder {
     }
     if (choices_.one_in(20)) secret = distorted(secret);
     if (choices_.one_in(16)) user = choices_.pick({"", "Shop", "-x", "a b", "root\t"});
-    if ((meaning().schemes & kSchemeHeader) != 0 && choices_.one_in(2)) {
+    if ((meaning().first_schemes & kSchemeHeader) != 0 && choices_.one_in(2)) {
       meaning().key.assign(choices_.one_in(12) ? 2 : 1, secret + choices_.pick({"", "\r", " \t"}));
       if (!choices_.one_in(8)) return;
     }
@@ -155,8 +157,9 @@ std::string describe(const BuiltRequest& request) {
   for (const std::string& value : meaning.authorization) text += "Authorization: " + visible(value) + "\n";
   for (const std::string& value : meaning.key) text += "key: " + visible(value) + "\n";
   text += fmt::format(
-      "service {}, schemes {}, plain HTTP {}, requires [{}]; client {}, TLS {}, now {}; reading {}\n",
-      service_name(meaning.service), meaning.schemes, meaning.plain_http,
+      "service {}, schemes {} (at first {}), plain HTTP {}, requires [{}]; client {}, TLS {}, now {}; "
+      "reading {}\n",
+      service_name(meaning.service), meaning.schemes, meaning.first_schemes, meaning.plain_http,
       fmt::join(meaning.required_acls, " "), meaning.client, meaning.tls, meaning.now,
       static_cast<int>(meaning.reading));
   return text;

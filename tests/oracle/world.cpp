@@ -64,10 +64,11 @@ World::World(std::string folder) : folder_(std::move(folder)) {
   }
   Pair pair{admin_, state_, secrets_};
   must(load_catalog(pair, kFirstCatalog));
-  must(create_account(pair, {"root", "", {{"all"}, {"all"}}}));
+  must(create_account(pair, {"root", "", {{"all", "email"}, {"all", "list-accts", "cpanel-api"}}}));
   must(create_account(pair, {"reseller", "", {{"email"}, {"list-accts", "cpanel-api", "create-acct"}}}));
   must(create_account(
       pair, {"shop", "reseller", {{"email", "dns", "files", "backups", "reports", "stats", "admin"}, {}}}));
+  must(create_account(pair, {"other", "", {{"email"}, {"list-accts", "cpanel-api"}}}));
   must(create_account(pair, {"poor", "", {{"email", "reports"}, {}}}));
   for (const char* user : {"shop", "root", "poor"}) {
     must(create_token(pair, {.account = user, .name = "full", .full_access = true}));
@@ -80,14 +81,16 @@ World::World(std::string folder) : folder_(std::move(folder)) {
                            .addresses = {"192.0.2.0/24", "198.51.100.7", "2001:db8::/32", "127.0.0.0/8"},
                            .not_before_unix_s = kNow,
                            .expires_unix_s = kNow + 1000}));
-  for (const char* user : {"reseller", "root"}) {
+  for (const char* user : {"reseller", "root", "other"}) {
     must(
         create_token(pair, {.account = user, .service = Service::kWhm, .name = "full", .full_access = true}));
     must(create_token(
         pair,
         {.account = user, .service = Service::kWhm, .name = "list", .acls = {"list-accts", "cpanel-api"}}));
   }
-  must(create_token(pair, {.account = "root", .service = Service::kWhm, .name = "ci", .acls = {"all"}}));
+  for (Service service : {Service::kCpanel, Service::kWhm}) {
+    must(create_token(pair, {.account = "root", .service = service, .name = "all", .acls = {"all"}}));
+  }
   admin_ = Admin();
   first_state_ = state_;
   first_secrets_ = secrets_;
@@ -160,7 +163,10 @@ std::string World::ask(Choices& choices) {
             built.content_encoded,
             built.length_and_chunked,
             scratch};
-  Decision decision = reader_->verify(rules, reader_->read_credentials(rules, fields), connection, call);
+  Rules first_rules = rules;
+  first_rules.schemes = meaning.first_schemes;
+  Decision decision =
+      reader_->verify(rules, reader_->read_credentials(first_rules, fields), connection, call);
   Verdict seen{decision.outcome,
                decision.caller_identified,
                std::string(decision.caller.user.view()),
