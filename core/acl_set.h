@@ -19,6 +19,9 @@ class AclSet {
   bool has(uint8_t acl) const noexcept { return (words_[acl >> 6] >> (acl & 63) & 1) != 0; }
   void add(uint8_t acl) noexcept { words_[acl >> 6] |= uint64_t{1} << (acl & 63); }
   void remove(uint8_t acl) noexcept { words_[acl >> 6] &= ~(uint64_t{1} << (acl & 63)); }
+  void keep_only(const AclSet& others) noexcept {
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] &= others.words_[i];
+  }
   bool empty() const noexcept { return words_ == decltype(words_){}; }
   bool operator==(const AclSet&) const = default;
 

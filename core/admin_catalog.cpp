@@ -15,11 +15,11 @@ Api api_of(std::string_view name) {
   return Api::kHttp;
 }
 
+}  // namespace
+
 Service acl_service(Api api) {
   return api == Api::kWhm1 ? Service::kWhm : Service::kCpanel;
 }
-
-}  // namespace
 
 CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows) {
   CatalogSummary summary;

@@ -12,6 +12,7 @@
 
 #include "acl_set.h"
 #include "record.h"
+#include "route.h"
 #include "store.h"
 #include "tokengate/admin.h"
 
@@ -34,7 +35,8 @@ void require(StoreError error);
 /// "quoted" for messages, with bytes that do not print made visible.
 std::string quote(std::string_view text);
 
-/// The counters of table meta.
+/// Keys of table meta: 16 bytes, and two counters.
+inline constexpr std::string_view kStoreIdKey = "store_id";
 inline constexpr std::string_view kNextAccountId = "next_account_id";
 inline constexpr std::string_view kNextTokenId = "next_token_id";
 
@@ -94,6 +96,7 @@ class Tables {
   uint32_t add_account(const WorkingAccount& account);  ///< gives it its id
   void put_account(const WorkingAccount& account);
   static std::string encoded(const WorkingAccount& account);
+  static WorkingAccount joined(uint32_t id, const AccountRecord& record);
   /// Brings what the account's token records repeat of it up to date.
   void refresh_tokens_of(const WorkingAccount& account);
 
@@ -106,6 +109,10 @@ class Tables {
   uint64_t take_token_id();
   /// Writes the name record and the record of each secret.
   void put_token(const WorkingAccount& account, const WorkingToken& token);
+  /// From its records. `former` counts only if `names` says that there is one.
+  static WorkingToken joined(uint32_t account_id, Service service, std::string_view name,
+                             const TokenNameRecord& names, const TokenRecord& present,
+                             const TokenRecord& former);
   /// The record of the present secret, or of the former one.
   enum class Secret : uint8_t { kPresent, kFormer };
   static std::string encoded(const WorkingAccount& account, const WorkingToken& token, Secret secret);
@@ -131,9 +138,18 @@ class Tables {
   Transaction& transaction_;
 };
 
+/// Whose ACLs the catalog's rows of `api` name.
+Service acl_service(Api api);
 /// Replaces the catalog, registering the ACLs it names; the whole of it as rows.
 CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows);
 std::vector<CatalogRow> catalog_rows(Tables& tables);
+
+/// Of a store's folder: setgid, so that files made later get the server's group too.
+inline constexpr mode_t kFolderMode = 02750;
+
+/// Makes the folder of a new store if need be, and gives it its group and mode. Refuses one that has another
+/// use.
+Status prepare_folder(const StoreSpec& spec, gid_t* group);
 
 class Admin::Impl {
  public:

@@ -1,6 +1,5 @@
 // Reading text into the store: all of it in one transaction, or nothing.
 #include <algorithm>
-#include <bitset>
 #include <map>
 #include <unordered_map>
 
@@ -8,30 +7,12 @@
 #include "catalog.h"
 #include "exchange.h"
 #include "hash.h"
+#include "id_set.h"
 #include "policy.h"
 #include "token_sorter.h"
 
 namespace tokengate {
 namespace {
-
-/// A set of ids in little memory, whether they are dense or not.
-class IdSet {
- public:
-  /// False if it was there.
-  bool add(uint64_t id) {
-    std::bitset<kBlock>& block = blocks_[id / kBlock];
-    if (block[id % kBlock]) return false;
-    block.set(id % kBlock);
-    most_ = std::max(most_, id);
-    return true;
-  }
-  uint64_t most() const { return most_; }
-
- private:
-  static constexpr size_t kBlock = 512;
-  std::unordered_map<uint64_t, std::bitset<kBlock>> blocks_;
-  uint64_t most_ = 0;
-};
 
 /// Refuses because of a line: adds its number to what `work()` throws.
 template <class Work>

@@ -298,6 +298,14 @@ void Environment::clear_stale_readers() noexcept {
   mdb_reader_check(env_, &dead);
 }
 
+StoreError Environment::copy_to(int descriptor) noexcept {
+  // LMDB takes its own snapshot; this one is to see that the lock file names the newest commit.
+  Transaction transaction;
+  StoreError error = transaction.begin_read(*this);
+  if (error != StoreError::kNone) return error;
+  return to_error(system_code_ = mdb_env_copyfd2(env_, descriptor, MDB_CP_COMPACT));
+}
+
 Environment::Figures Environment::figures() noexcept {
   Figures figures;
   MDB_envinfo info;

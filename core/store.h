@@ -101,6 +101,10 @@ class Environment {
   /// Frees the reader slots of processes that are gone.
   void clear_stale_readers() noexcept;
 
+  /// Writes the newest commit as a data file, without its free pages, while others read and write. Takes as
+  /// long as the disk does, and keeps the pages of its snapshot from being reused meanwhile.
+  StoreError copy_to(int descriptor) noexcept;
+
   struct Figures {
     uint64_t file_bytes = 0, map_bytes = 0;
     unsigned readers_used = 0, readers_max = 0;

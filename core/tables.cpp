@@ -146,7 +146,10 @@ WorkingAccount Tables::account(uint32_t id) {
   StoreError error = transaction_.get(Table::kAccounts, uint64_t{id}, &value);
   if (error == StoreError::kNotFound) error = StoreError::kDamaged;
   require(error);
-  auto record = decoded<AccountRecord>(value);
+  return joined(id, decoded<AccountRecord>(value));
+}
+
+WorkingAccount Tables::joined(uint32_t id, const AccountRecord& record) {
   WorkingAccount account;
   account.id = id;
   account.username = record.username;
@@ -250,7 +253,15 @@ TokenRecord Tables::token_record(TokenKey key) {
 
 WorkingToken Tables::working_token(uint32_t account_id, Service service, std::string_view name, Bytes value) {
   auto names = decoded<TokenNameRecord>(value);
-  TokenRecord record = token_record(names.key);
+  TokenRecord present = token_record(names.key);
+  TokenRecord former;
+  if (names.has_former) former = token_record(names.former_key);
+  return joined(account_id, service, name, names, present, former);
+}
+
+WorkingToken Tables::joined(uint32_t account_id, Service service, std::string_view name,
+                            const TokenNameRecord& names, const TokenRecord& present,
+                            const TokenRecord& former) {
   WorkingToken token;
   token.name = name;
   token.service = service;
@@ -259,16 +270,15 @@ WorkingToken Tables::working_token(uint32_t account_id, Service service, std::st
   token.created_unix_s = names.created_unix_s;
   token.parent_token_id = names.parent_token_id;
   token.note = names.note;
-  token.full_access = record.full_access;
-  token.read_only = record.read_only;
-  token.acls = AclSet::from_bytes(record.token_acls);
-  token.ranges = record.ranges;
-  token.not_before_unix_s = record.not_before_unix_s;
-  token.expires_unix_s = record.expires_unix_s;
-  token.digest = record.digest;
+  token.full_access = present.full_access;
+  token.read_only = present.read_only;
+  token.acls = AclSet::from_bytes(present.token_acls);
+  token.ranges = present.ranges;
+  token.not_before_unix_s = present.not_before_unix_s;
+  token.expires_unix_s = present.expires_unix_s;
+  token.digest = present.digest;
   token.has_former = names.has_former;
   if (names.has_former) {
-    TokenRecord former = token_record(names.former_key);
     token.former_digest = former.digest;
     token.former_retires_unix_s = former.retires_unix_s;
   }

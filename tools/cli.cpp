@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -79,6 +80,11 @@ Admin Context::open_to_change() const {
 std::string default_store_path() {
   const char* path = std::getenv("TOKENGATE_STORE");
   return path != nullptr && *path != '\0' ? path : "/var/lib/tokengate";
+}
+
+std::string default_group() {
+  constexpr const char* kDebianGroup = "www-data";
+  return geteuid() == 0 && getgrnam(kDebianGroup) != nullptr ? kDebianGroup : "";
 }
 
 int64_t now_unix_s() {

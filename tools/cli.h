@@ -49,6 +49,9 @@ struct Context {
 /// The store that is used unless --store names one: TOKENGATE_STORE or /var/lib/tokengate.
 std::string default_store_path();
 
+/// Whom to let read a new store when nobody was named: Debian's web-server group, if we may give files to it.
+std::string default_group();
+
 /// UNIX seconds.
 int64_t now_unix_s();
 

@@ -15,6 +15,7 @@ void add_token_issue_verbs(CommandLine& line, CLI::App* noun);  ///< create, upd
 void add_verify_commands(CommandLine& line);                    ///< verify and explain
 void add_journal_commands(CommandLine& line);
 void add_exchange_commands(CommandLine& line);  ///< export and import
+void add_recovery_commands(CommandLine& line);  ///< check, repair, backup and restore
 void add_stat_command(CommandLine& line);
 void add_completion_command(CommandLine& line);
 

@@ -1,7 +1,5 @@
 // `tokengate init`: makes an empty store.
 #include <fmt/format.h>
-#include <grp.h>
-#include <unistd.h>
 
 #include <memory>
 
@@ -10,13 +8,6 @@
 
 namespace tokengate::cli {
 namespace {
-
-constexpr const char* kDebianGroup = "www-data";
-
-/// Whom to let read when nobody was named: Debian's web-server group, if we may give the files to it.
-std::string default_group() {
-  return geteuid() == 0 && getgrnam(kDebianGroup) != nullptr ? kDebianGroup : "";
-}
 
 Code init(const Context& context, const std::string& group) {
   require_ok(create_store({context.store_path, group}, change_now()));

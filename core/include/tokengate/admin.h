@@ -184,6 +184,31 @@ struct StoreStat {
   std::string store_id;  ///< 32 hex digits, chosen when the store was made
 };
 
+/// What mends a finding.
+enum class Mend : uint8_t {
+  kRepair,   ///< repair_store()
+  kByHand,   ///< what the finding says
+  kRestore,  ///< a backup: the damage is too deep, and repair_store() changes nothing
+};
+
+struct Finding {
+  std::string text;  ///< one sentence: what is wrong, what it means, what mends it
+  Mend mend = Mend::kRestore;
+};
+
+struct CheckReport {
+  uint64_t accounts = 0, tokens = 0, journal_entries = 0;  ///< looked at
+  uint64_t finding_count = 0;
+  std::vector<Finding> findings;  ///< the first kMaxFindings of them
+};
+
+inline constexpr size_t kMaxFindings = 1000;
+
+struct RepairReport {
+  std::vector<std::string> deeds;  ///< one sentence each: what was wrong, and what was done
+  std::vector<Finding> left;       ///< what repair does not mend
+};
+
 struct ImportOptions {
   /// If given, the text is a plain list, and this holds the rights of each of its tokens; its account, its
   /// name and its secret stand in the list.
@@ -209,6 +234,38 @@ struct StoreSpec {
 /// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb 0660, all of the group. Both services start
 /// with the ACL `all`.
 Status create_store(const StoreSpec& spec, const Change& change);
+
+/// Looks at everything in a store, while others use it: every record, what refers to what, ids, the journal's
+/// chain, LMDB's pages, the files' modes. kStore if it cannot be opened at all. Starts a process and waits
+/// for it, so that no damage can end this one: not for a program with threads.
+Result<CheckReport> check_store(const std::string& path);
+
+/// Mends what check_store() says it can: records that repeat others are written anew from them; a token whose
+/// own record is damaged is revoked, and all of an account whose record is. No right grows, nothing revoked
+/// comes back, each deed is an entry of the journal, and the journal itself is never mended. kRefused, with
+/// nothing changed, if a finding needs a restore. A dry run only tells.
+Result<RepairReport> repair_store(const std::string& path, const Change& change, bool dry_run);
+
+struct RestoreSpec {
+  std::string backup = {};  ///< a file that Admin::backup() wrote
+  StoreSpec store = {};     ///< where it goes: a folder that is new or empty
+  /// The folder of the store as it was after the backup, as far as that can be read; empty: none. What it has
+  /// withdrawn since is withdrawn in the restored store too: tokens and secrets that it no longer has, and
+  /// rights that its tokens and accounts no longer have.
+  std::string withdrawals_from = {};
+};
+
+struct RestoreReport {
+  uint64_t accounts = 0, tokens = 0;
+  uint64_t journal_entries = 0;    ///< of the backup
+  int64_t backup_time_unix_s = 0;  ///< of the last of them
+  uint64_t withdrawn_tokens = 0;   ///< revoked because the other store no longer has them
+  uint64_t narrowed = 0;           ///< tokens and accounts that lost rights or secrets
+};
+
+/// Builds a store beside its place, checks it, and renames it there: whole or not at all. A backup with
+/// findings is refused. Starts a process, as check_store() does.
+Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& change);
 
 /// Fills `out` with random bytes; false if it cannot. The default everywhere is OpenSSL's private CSPRNG.
 using RandomSource = std::function<bool(std::span<uint8_t> out)>;
@@ -312,6 +369,16 @@ class Admin {
   /// is bounded whatever the number of tokens, but for the accounts.
   Result<ImportSummary> import_text(const Change& change, std::string_view text,
                                     const ImportOptions& options = {});
+
+  /// Writes one consistent snapshot of everything, journal and all, to an open file, while others read and
+  /// change the store.
+  Status backup(int descriptor) const;
+
+  /// The part of repair_store() that is about records. Returns what was done.
+  Result<std::vector<std::string>> repair_records(const Change& change, bool dry_run);
+
+  /// The part of restore_store() that is about records.
+  Result<RestoreReport> finish_restore(const Change& change, const std::string& withdrawals_from);
 
   // Journal and figures
 

@@ -1,0 +1,72 @@
+// Mending what can be mended without guessing: all of it in one transaction, each deed an entry of the
+// journal.
+#include <sys/stat.h>
+
+#include <limits>
+
+#include "admin_impl.h"
+#include "inspection.h"
+
+namespace tokengate {
+
+Result<std::vector<std::string>> Admin::repair_records(const Change& change, bool dry_run) {
+  Result<std::vector<std::string>> result;
+  auto inspect = [&](Tables& tables) {
+    result.value.clear();
+    Inspection inspection(tables, std::numeric_limits<size_t>::max());
+    inspection.run();
+    for (const Fault& fault : inspection.faults()) {
+      if (fault.finding.mend == Mend::kRestore) refuse("nothing is repaired: " + fault.finding.text);
+    }
+    for (const Fault& fault : inspection.faults()) {
+      if (fault.finding.mend != Mend::kRepair) continue;
+      if (!dry_run) {
+        fault.mend(tables);
+        tables.journal(change, "store.repair", fault.object, fault.deed);
+      }
+      result.value.push_back(fault.deed);
+    }
+    if (result.value.empty()) throw Failure{{}};
+  };
+  result.status = dry_run ? impl_->look(inspect) : impl_->change(change, inspect);
+  return result;
+}
+
+Result<RepairReport> repair_store(const std::string& path, const Change& change, bool dry_run) {
+  Result<RepairReport> result;
+  Result<CheckReport> before = check_store(path);
+  result.status = before.status;
+  if (!before.ok()) return result;
+  for (const Finding& finding : before.value.findings) {
+    if (finding.mend != Mend::kRestore) continue;
+    result.status = {Code::kRefused, "nothing is repaired: " + finding.text};
+    return result;
+  }
+  {
+    // Opening it to change sets the modes of the files.
+    Result<Admin> admin = Admin::open(path, dry_run ? Admin::Access::kReadOnly : Admin::Access::kReadWrite);
+    result.status = admin.status;
+    if (!admin.ok()) return result;
+    Result<std::vector<std::string>> deeds = admin.value.repair_records(change, dry_run);
+    result.status = deeds.status;
+    if (!deeds.ok()) return result;
+    result.value.deeds = std::move(deeds.value);
+  }
+  for (const Finding& finding : before.value.findings) {
+    if (finding.mend == Mend::kRepair && finding.text.starts_with(path)) {
+      result.value.deeds.push_back(finding.text);
+    }
+  }
+  struct stat folder {};
+  if (!dry_run && stat(path.c_str(), &folder) == 0 && (folder.st_mode & 07777) != kFolderMode) {
+    chmod(path.c_str(), kFolderMode);
+  }
+  Result<CheckReport> after = dry_run ? std::move(before) : check_store(path);
+  result.status = after.status;
+  for (Finding& finding : after.value.findings) {
+    if (!dry_run || finding.mend != Mend::kRepair) result.value.left.push_back(std::move(finding));
+  }
+  return result;
+}
+
+}  // namespace tokengate

@@ -1,0 +1,141 @@
+# check, repair, backup and restore on the command line: while a writer runs, and on stores with flipped bits.
+# TOKENGATE_FLIPS says how many bits are flipped, TOKENGATE_SEED from where on.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Copy qw(copy);
+use File::Temp ();
+use POSIX ();
+use Test::More;
+use Tokengate::Cli;
+
+my $folder = File::Temp->newdir('tokengate-XXXXXXXX', TMPDIR => 1);
+my $cli    = Tokengate::Cli->new;
+$cli->ok(qw(catalog load --panel));
+$cli->ok(qw(account create shop --acl email --acl dns));
+$cli->ok(qw(account create idle --acl email));
+my %secret = (
+    good    => $cli->secret(qw(shop good --acl email)),
+    dns     => $cli->secret(qw(shop dns --acl dns)),
+    revoked => $cli->secret(qw(shop revoked --acl email)),
+    idle    => $cli->secret(qw(idle ci --acl email)),
+);
+$cli->ok(qw(account suspend idle));
+
+sub asked ($store, $name) {
+    return $store->run_with(
+        {stdin => "GET /execute/Email/list_pops HTTP/1.1\nAuthorization: Bearer $secret{$name}\n\n"}, 'verify');
+}
+
+# A backup while a writer is at work holds some whole number of its changes.
+my $writer = fork // die $!;
+if ($writer == 0) {
+    for (my $i = 1; !-e "$folder/stop"; ++$i) { $cli->run('token', 'create', 'shop', "w$i", '--acl', 'email') }
+    POSIX::_exit(0);
+}
+my $entries = $cli->json('stat')->{journal_entries};
+select undef, undef, undef, 0.05 until $cli->json('stat')->{journal_entries} > $entries + 2;
+my $file = "$folder/backup.mdb";
+$cli->ok('backup', $file);
+is((stat $file)[2] & 07777, 0600, 'a backup is readable by its owner alone');
+is($cli->run('check')->{exit}, 0, 'a store is whole while it is being written to');
+open my $stop, '>', "$folder/stop" or die $!;
+waitpid $writer, 0;
+my $again = $cli->run('backup', $file);
+is($again->{exit}, 1, 'an existing file is not replaced');
+like($again->{stderr}, qr/--force/, 'and how it would be');
+ok(!glob("$folder/backup.mdb?*"), 'nothing is left of the attempt');
+$cli->ok('backup', $file, '--force');
+
+# Restored, it is the store of that time.
+my $text = $cli->ok('export');
+my $old  = Tokengate::Cli->new(store => "$folder/restored", init => 0);
+my $r    = $old->run('restore', $file);
+is($r->{exit}, 0, 'restore') or diag($r->{stderr});
+like($r->{stderr}, qr/revoked since are accepted again/, 'it warns of what comes back');
+is($old->ok('export'), $text, 'with all that the store held');
+is($old->run('check')->{exit}, 0, 'a restored store is whole');
+like($old->ok(qw(journal verify)), qr/unbroken/, 'and its journal too');
+is(asked($old, 'good')->{exit}, 0, 'its tokens are granted');
+is((stat $old->store)[2] & 07777, 02750, 'the mode of the folder');
+is((stat $old->store . "/$_->[0]")[2] & 07777, $_->[1], "the mode of $_->[0]")
+    for ['data.mdb', 0640], ['lock.mdb', 0660];
+is($old->run('restore', $file)->{exit}, 1, 'no store is restored over');
+open my $input, '-|', "'@{[Tokengate::Cli::binary()]}' backup - --store '@{[$cli->store]}'" or die $!;
+binmode $input;
+my $streamed = do { local $/; <$input> };
+close $input;
+cmp_ok(length $streamed, '>=', 8 * 4096, 'a backup goes to standard output too');
+
+# What was revoked after the backup stays revoked.
+$cli->ok(qw(token revoke shop revoked));
+is(asked($old, 'revoked')->{exit}, 0, 'without the later store a revoked token is back');
+my $new = Tokengate::Cli->new(store => "$folder/withdrawn", init => 0);
+like($new->ok('restore', $file, '--withdrawals-from', $cli->store), qr/^Revoked 1 token/m, 'with it, it is not');
+is(asked($new, 'revoked')->{exit}, 1, 'so it is refused');
+is(asked($new, 'good')->{exit},    0, 'the others are granted');
+
+# Findings on the command line.
+is($cli->json('check')->{finding_count}, 0, 'check in JSON');
+chmod 0777, $cli->store;
+$r = $cli->run('check');
+is($r->{exit}, 1, 'a finding: exit code');
+like($r->{stdout}, qr/has the mode 0777, and should have 0750; `tokengate repair` sets it\.\n/, 'and what it is');
+is($cli->run(qw(repair --dry-run))->{exit}, 0, 'a dry run');
+is($cli->run('check')->{exit}, 1, 'mends nothing');
+like($cli->ok('repair'), qr/^Mended 1 thing; nothing is left\.$/m, 'repair does');
+is($cli->run('check')->{exit}, 0, 'so that nothing is found');
+is(Tokengate::Cli->new(store => "$folder/none", init => 0)->run('check')->{exit}, 3, 'no store: exit code');
+
+# Flipped bits: check always answers, and nothing is granted that was not before. A small store, so that many hit
+# something.
+my $flips = $ENV{TOKENGATE_FLIPS} // 150;
+my $seed  = $ENV{TOKENGATE_SEED}  // 1;
+srand $seed;
+my $sound = Tokengate::Cli->new;
+$sound->run_with({stdin => "api\tmodule\tfunction\tacl\taccess\n" . join '', map {"uapi\t\u$_\t*\t$_\tread\n"} qw(email dns)},
+    qw(catalog load -))->{exit} == 0 or die;
+$sound->ok(qw(account create shop --acl email --acl dns));
+$sound->ok(qw(account create idle --acl email));
+$secret{good}    = $sound->secret(qw(shop good --acl email));
+$secret{dns}     = $sound->secret(qw(shop dns --acl dns));
+$secret{revoked} = $sound->secret(qw(shop revoked --acl email));
+$secret{idle}    = $sound->secret(qw(idle ci --acl email));
+$sound->ok(qw(account suspend idle));
+$sound->ok(qw(token revoke shop revoked));
+is(asked($sound, 'good')->{exit}, 0, 'the sound store grants');
+
+my $sick = Tokengate::Cli->new(store => "$folder/sick", init => 0);
+mkdir $sick->store or die $!;
+chmod 02750, $sick->store;
+my $size = -s $sound->store . '/data.mdb';
+my %count = (found => 0, refused => 0);
+my @wrong;
+for my $i (1 .. $flips) {
+    unlink glob $sick->store . '/*';
+    for (['data.mdb', 0640], ['lock.mdb', 0660]) {
+        copy($sound->store . "/$_->[0]", $sick->store . "/$_->[0]") or die $!;
+        chmod $_->[1], $sick->store . "/$_->[0]";
+    }
+    open my $data, '+<:raw', $sick->store . '/data.mdb' or die $!;
+    my ($at, $byte, $bit) = (0, "\0", int rand 8);
+    while ($byte eq "\0") {    # most of a small store is free room
+        $at = int rand $size;
+        seek $data, $at, 0;
+        read $data, $byte, 1;
+    }
+    seek $data, $at, 0;
+    print $data chr(ord($byte) ^ 1 << $bit);
+    close $data;
+    my $checked = $sick->run('check')->{exit};
+    push @wrong, "byte $at bit $bit: check ends with $checked" unless $checked =~ /\A[013]\z/;
+    ++$count{found} if $checked != 0;
+    for my $name (qw(revoked dns idle)) {
+        push @wrong, "byte $at bit $bit: $name is granted" if asked($sick, $name)->{exit} == 0;
+    }
+    ++$count{refused} if asked($sick, 'good')->{exit} != 0;
+}
+is_deeply(\@wrong, [], "$flips flipped bits from seed $seed on");
+note("$flips bits flipped: $count{found} found, $count{refused} made a good token refused");
+
+done_testing;
