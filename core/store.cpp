@@ -124,6 +124,7 @@ size_t index(Table table) noexcept {
 StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_bytes) noexcept {
   close();
   path_ = path;
+  found_format_ = 0;
   struct stat file {};
   // LMDB would make the files of an empty folder; only kCreate may.
   if (mode != Mode::kCreate && stat(data_file(path).c_str(), &file) != 0)
@@ -219,6 +220,7 @@ StoreError Environment::check_format() noexcept {
   uint32_t version = 0;
   if (value.size() != sizeof version) return StoreError::kVersion;
   std::memcpy(&version, value.data(), sizeof version);
+  found_format_ = version;
   return version == kFormatVersion ? StoreError::kNone : StoreError::kVersion;
 }
 
@@ -332,6 +334,7 @@ Environment::Figures Environment::figures() noexcept {
 }
 
 std::string Environment::system_text() const {
+  if (found_format_ != 0 && found_format_ != kFormatVersion) return "format " + std::to_string(found_format_);
   return mdb_strerror(system_code_);
 }
 
@@ -533,7 +536,11 @@ std::string describe(StoreError error, const std::string& path, const std::strin
              "; to change it be its owner, and to read it be in its group, with data.mdb readable and "
              "lock.mdb writable for that group";
     case StoreError::kVersion:
-      return "the store at " + path + " is of another format; use the version of Tokengate that made it";
+      return "the store at " + path + " is of " +
+             (system_text.starts_with("format ") ? system_text : "another format") +
+             ", and this version of Tokengate reads format " + std::to_string(kFormatVersion) +
+             "; `tokengate export` it with the version that made it, and import the text here into a new "
+             "store";
     case StoreError::kMapFull:
     case StoreError::kMapResized:
       return "the memory map of the store at " + path + " could not grow; raise the limit on address space";

@@ -53,7 +53,15 @@ enum class Table : uint8_t {
 };
 inline constexpr size_t kTableCount = 8;
 
-/// The format that this version reads and writes, in table meta under this key as 4 little-endian bytes.
+/// The format that this version reads and writes, in table meta under this key as 4 little-endian bytes. It
+/// covers the tables, their keys, and the byte forms in record.h.
+///
+/// The rule: a store of another format is refused, never guessed at. Whatever changes what is written, so
+/// that a version before would misread it or this one misread what was written before, raises this number and
+/// kRecordVersion, and either upgrades stores of all formats before when they are opened to be changed, or
+/// leaves them to export and import; tests/data keeps a store of each format from the first on, and
+/// tests/test_format.cpp says that each is read or upgraded. (Until the first release, format 1 itself may
+/// change.)
 inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr std::string_view kFormatKey = "format";
 
@@ -111,7 +119,7 @@ class Environment {
   };
   Figures figures() noexcept;
 
-  /// The system's or LMDB's code behind the last kSystem, as text.
+  /// The system's or LMDB's code behind the last kSystem, as text; or, of a store of another format, which.
   std::string system_text() const;
 
  private:
@@ -136,6 +144,7 @@ class Environment {
   FileId data_id_;
   FileId lock_id_;
   off_t least_bytes_ = 0;
+  uint32_t found_format_ = 0;        ///< of the store that open() looked at; 0: it did not come that far
   std::atomic<int> system_code_{0};  // readers of several threads may begin at once
 };
 
@@ -237,7 +246,7 @@ class Cursor {
 /// Makes the folder's files what the server's group needs: data readable, lock writable, nothing for others.
 StoreError set_store_modes(const std::string& path, gid_t group) noexcept;
 
-/// One sentence with cause and cure. `system_text` is used for kSystem.
+/// One sentence with cause and cure. `system_text` is used for kSystem and kVersion.
 std::string describe(StoreError error, const std::string& path, const std::string& system_text);
 
 }  // namespace tokengate
