@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "hash.h"
 #include "tokengate/admin.h"
 #include "tokengate/verify.h"
 
@@ -17,6 +18,8 @@ namespace {
 using namespace tokengate;
 
 constexpr int64_t kNow = 1'800'000'000;
+constexpr int kTokens = 10'000;
+constexpr char kSecret[] = "SECRET00000000000000000000000000";
 constexpr char kUnknownSecret[] = "UNKNOWN0000000000000000000000000";
 
 struct Kind {
@@ -53,8 +56,12 @@ void require(const Status& status) {
   if (!status.ok()) fail(status.message);
 }
 
-/// Returns the secret of its token.
-std::string make_store(const std::string& path, std::string catalog) {
+std::string token_line(int number, std::string_view secret) {
+  return "token\tshop\tcpanel\tt" + std::to_string(number) + '\t' + to_hex(sha256(secret)) +
+         "\temail,files\twrite\tnever\n";
+}
+
+void make_store(const std::string& path, std::string catalog) {
   Change change{"bench", kNow};
   require(create_store({path, ""}, change));
   auto opened = Admin::open(path, Admin::Access::kReadWrite);
@@ -62,14 +69,10 @@ std::string make_store(const std::string& path, std::string catalog) {
   Admin& admin = opened.value;
   catalog += "uapi\tBench\t*\temail\tread\nhttp\tGET\t/v1/reports/*\temail\tread\n";
   require(admin.load_catalog(change, catalog).status);
-  require(admin.create_account(change, {"shop", "", {{"email", "files", "databases"}, {}}}).status);
-  NewToken token;
-  token.account = "shop";
-  token.name = "ci";
-  token.acls = {"email", "files"};
-  auto issued = admin.create_token(change, token);
-  require(issued.status);
-  return issued.value.secret;
+  std::string tokens = "tokengate-export\t1\naccount\tshop\t\tactive\ton\tdatabases,email,files\n";
+  tokens += token_line(0, kSecret);
+  for (int number = 1; number < kTokens; ++number) tokens += token_line(number, std::to_string(number));
+  require(admin.import_text(change, tokens + "end\n").status);
 }
 
 void decide(Reader& reader, const Kind& kind, const std::string& authorization) {
@@ -99,12 +102,12 @@ void decide(Reader& reader, const Kind& kind, const std::string& authorization) 
 
 int main(int argc, char** argv) {
   if (argc != 4) fail("usage: bench_instructions STORE CATALOG COUNT");
-  std::string secret = make_store(argv[1], contents_of(argv[2]));
+  make_store(argv[1], contents_of(argv[2]));
   Verifier verifier(argv[1]);
   Reader reader(verifier);
   for (const Kind& kind : kKinds) {
-    const char* sent = kind.outcome == Outcome::kUnknownToken ? kUnknownSecret : secret.c_str();
-    std::string authorization = std::string("cpanel shop:") + sent;
+    bool is_unknown = kind.outcome == Outcome::kUnknownToken;
+    std::string authorization = std::string("cpanel shop:") + (is_unknown ? kUnknownSecret : kSecret);
     decide(reader, kind, authorization);  // whatever only the first one costs
     CALLGRIND_START_INSTRUMENTATION;
     CALLGRIND_ZERO_STATS;

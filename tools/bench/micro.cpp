@@ -1,13 +1,14 @@
 // verify() alone, against the least that a check of a token can cost: the same SHA-256, one look into a hash
 // table in memory that holds the same tokens, and two bit tests.
 //
-// bench_micro secrets COUNT        prints the secrets of the first COUNT tokens, one a line
+// bench_micro export COUNT         prints the first COUNT tokens as `tokengate import` reads them
 // bench_micro FOLDER [FLAG…]       measures with the stores FOLDER/1000, FOLDER/1000000, …, each named after
 //                                  the number of its tokens; the flags are those of Google Benchmark
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +28,7 @@ namespace {
 using namespace tokengate;
 
 constexpr size_t kSecretBytes = 32;
-constexpr size_t kTokensPerAccount = 10;    // as bench_make_store makes them
+constexpr uint64_t kTokensPerAccount = 10;
 constexpr size_t kDraws = size_t{1} << 20;  // enough that what one request leaves in a cache helps no other
 constexpr double kSkew = 0.99;              // of the Zipf distribution: the exponent that YCSB made common
 constexpr int64_t kNow = 1'800'000'100;
@@ -54,8 +55,7 @@ class alignas(64) Draw {
   explicit Draw(uint64_t number) {
     char secret[kSecretBytes];
     write_secret(number, secret);
-    int size = std::snprintf(text_, sizeof text_, "cpanel u%llu:%.*s",
-                             static_cast<unsigned long long>(number / kTokensPerAccount),
+    int size = std::snprintf(text_, sizeof text_, "cpanel u%" PRIu64 ":%.*s", number / kTokensPerAccount,
                              static_cast<int>(kSecretBytes), secret);
     size_ = static_cast<uint8_t>(size);
   }
@@ -227,17 +227,17 @@ class Table : public benchmark::BenchmarkReporter {
   }
   void print(const std::vector<uint64_t>& sizes) {
     std::printf("CPU ns a request: median of the repetitions (lowest to highest)\n\n");
-    std::printf(
-        "| tokens | chosen | floor | verify() | ratio | against %llu tokens "
-        "|\n|---:|---|---:|---:|---:|---:|\n",
-        static_cast<unsigned long long>(sizes.front()));
+    std::printf("| tokens | chosen | floor | verify() | ratio | against %" PRIu64
+                " tokens "
+                "|\n|---:|---|---:|---:|---:|---:|\n",
+                sizes.front());
     for (uint64_t tokens : sizes) {
       for (auto [choice, name] : kChoices) {
         std::string suffix = '/' + std::string(name) + '/';
         std::string here = suffix + std::to_string(tokens);
         double floor = median("floor" + here), own = median("verify" + here);
         double least = median("verify" + suffix + std::to_string(sizes.front()));
-        std::printf("| %llu | %s | %s | %s | %.2f | %.2f |\n", static_cast<unsigned long long>(tokens), name,
+        std::printf("| %" PRIu64 " | %s | %s | %s | %.2f | %.2f |\n", tokens, name,
                     text("floor" + here).c_str(), text("verify" + here).c_str(), own / floor, own / least);
       }
     }
@@ -274,31 +274,38 @@ std::vector<uint64_t> sizes_in(const std::string& folder) {
   return sizes;
 }
 
-int print_secrets(uint64_t count) {
-  char line[kSecretBytes + 1];
-  line[kSecretBytes] = '\n';
-  for (uint64_t number = 0; number < count; ++number) {
-    write_secret(number, line);
-    std::fwrite(line, 1, sizeof line, stdout);
+/// Each token holds two of its account's six ACLs, and the request needs one of the two.
+int print_export(uint64_t count) {
+  std::puts("tokengate-export\t1");
+  for (uint64_t account = 0; account * kTokensPerAccount < count; ++account) {
+    std::printf("account\tu%" PRIu64 "\t\tactive\ton\tdatabases,dns,domains,email,files,ssl\n", account);
   }
+  for (uint64_t number = 0; number < count; ++number) {
+    char secret[kSecretBytes];
+    write_secret(number, secret);
+    std::printf("token\tu%" PRIu64 "\tcpanel\tt%" PRIu64 "\t%s\tdns,email\twrite\tnever\n",
+                number / kTokensPerAccount, number % kTokensPerAccount,
+                to_hex(sha256({secret, kSecretBytes})).c_str());
+  }
+  std::puts("end");
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && argv[1] == std::string_view("secrets"))
-    return print_secrets(std::strtoull(argv[2], nullptr, 10));
+  if (argc == 3 && argv[1] == std::string_view("export"))
+    return print_export(std::strtoull(argv[2], nullptr, 10));
   benchmark::Initialize(&argc, argv);
   if (argc != 2) {
-    std::fprintf(stderr, "usage: bench_micro secrets COUNT | bench_micro FOLDER [FLAG…]\n");
+    std::fprintf(stderr, "usage: bench_micro export COUNT | bench_micro FOLDER [FLAG…]\n");
     return 2;
   }
   std::vector<uint64_t> sizes = sizes_in(argv[1]);
   std::vector<std::unique_ptr<Subject>> subjects;
   for (uint64_t tokens : sizes) {
     std::string store = argv[1] + ('/' + std::to_string(tokens));
-    std::fprintf(stderr, "preparing %llu tokens\n", static_cast<unsigned long long>(tokens));
+    std::fprintf(stderr, "preparing %" PRIu64 " tokens\n", tokens);
     subjects.push_back(std::make_unique<Subject>(store, tokens));
     if (std::string problem = subjects.back()->verifier.problem(); !problem.empty()) {
       std::fprintf(stderr, "bench_micro: %s\n", problem.c_str());
