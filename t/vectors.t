@@ -25,17 +25,8 @@ my %produced;
 subtest core => sub {
     for my $i (0 .. $#vectors) {
         my ($vector, $answer) = ($vectors[$i], $answers[$i]);
-        my $refused = $vector->{outcome} ne 'granted';
         $produced{$answer->{outcome}} = 1;
-        my @problems;
-        push @problems, "outcome $answer->{outcome}, not $vector->{outcome}" if $answer->{outcome} ne $vector->{outcome};
-        push @problems, "status $answer->{status}, not $vector->{status}"
-            if $refused && ($answer->{status} // '') ne $vector->{status};
-        for my $field (qw(route acl)) {
-            push @problems, "$field \"$answer->{$field}\", not \"$vector->{$field}\""
-                if defined $vector->{$field} && $answer->{$field} ne $vector->{$field};
-        }
-        push @problems, "body $answer->{body}" if defined $vector->{answer} && $answer->{body} ne $vector->{answer};
+        my @problems = Tokengate::Vectors::problems($vector, $answer);
         ok(!@problems, "$vector->{topic}: $vector->{name}")
             or diag(join "\n", "$vector->{method} $vector->{target}", @problems, encode_json($answer));
     }

@@ -16,6 +16,7 @@ TempFolder::~TempFolder() {
 }
 
 int main() {
+  setenv("CK_DEFAULT_TIMEOUT", "120", 0);  // seconds; only a hang reaches it
   SRunner* runner = srunner_create(suite());
   srunner_run_all(runner, CK_ENV);
   int failed = srunner_ntests_failed(runner);

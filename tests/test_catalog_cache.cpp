@@ -37,6 +37,15 @@ bool has(CatalogCache& cache, const RoutedCall& call, const SnapshotId& snapshot
 
 }  // namespace
 
+START_TEST(calls_of_other_modules_are_others_wherever_they_are_kept) {
+  CatalogCache cache;
+  keep(cache, call(Api::kUapi, "M1000", "list"), row("\1\5email"));
+  for (int i = 1001; i < 3000; ++i) {
+    ck_assert(!has(cache, call(Api::kUapi, "M" + std::to_string(i), "list")));
+  }
+}
+END_TEST
+
 START_TEST(gives_back_the_row_that_was_kept) {
   CatalogCache cache;
   CatalogRecord kept = row("\1\5email");
@@ -117,6 +126,7 @@ Suite* suite() {
   Suite* suite = suite_create("catalog_cache");
   TCase* tcase = tcase_create("catalog_cache");
   tcase_add_test(tcase, gives_back_the_row_that_was_kept);
+  tcase_add_test(tcase, calls_of_other_modules_are_others_wherever_they_are_kept);
   tcase_add_test(tcase, another_call_is_another_row);
   tcase_add_test(tcase, other_content_is_another_catalog);
   tcase_add_test(tcase, what_is_too_long_is_not_kept);

@@ -121,4 +121,19 @@ sub core_request ($vector) {
     return JSON::PP->new->ascii->encode(\%core);
 }
 
+# What is wrong with the core's answer to a vector.
+sub problems ($vector, $answer) {
+    my $refused = $vector->{outcome} ne 'granted';
+    my @problems;
+    push @problems, "outcome $answer->{outcome}, not $vector->{outcome}" if $answer->{outcome} ne $vector->{outcome};
+    push @problems, "status @{[$answer->{status} // 'none']}, not $vector->{status}"
+        if $refused && ($answer->{status} // '') ne $vector->{status};
+    for my $field (qw(route acl)) {
+        push @problems, "$field \"$answer->{$field}\", not \"$vector->{$field}\""
+            if defined $vector->{$field} && $answer->{$field} ne $vector->{$field};
+    }
+    push @problems, "body $answer->{body}" if defined $vector->{answer} && $answer->{body} ne $vector->{answer};
+    return @problems;
+}
+
 1;
