@@ -89,7 +89,7 @@ is(Tokengate::Cli->new(store => "$folder/none", init => 0)->run('check')->{exit}
 
 # Flipped bits: check always answers, and nothing is granted that was not before. A small store, so that many hit
 # something.
-my $flips = $ENV{TOKENGATE_FLIPS} // 150;
+my $flips = $ENV{TOKENGATE_FLIPS} // 60;
 my $seed  = $ENV{TOKENGATE_SEED}  // 1;
 srand $seed;
 my $sound = Tokengate::Cli->new;
