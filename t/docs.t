@@ -69,7 +69,7 @@ my $cli = Tokengate::Cli->new(init => 0);
 
 sub commands ($help) {
     my ($list) = $help =~ /^Commands:\n((?:  .*\n)+)/m;
-    return ($list // '') =~ /^  ([a-z][a-z-]*)/mg;
+    return ($list // '') =~ /^  ([a-z][a-z0-9-]*)/mg;
 }
 my @commands;
 for my $noun (commands($cli->ok('--help'))) {
@@ -77,7 +77,7 @@ for my $noun (commands($cli->ok('--help'))) {
     push @commands, @verbs ? map {"$noun $_"} @verbs : $noun;
 }
 ok(@commands > 20, 'the program tells its commands');
-ok($text =~ /tokengate \Q$_\E(?![a-z-])/, "command tokengate $_ is documented") for @commands;
+ok($text =~ /tokengate \Q$_\E(?![a-z0-9-])/, "command tokengate $_ is documented") for @commands;
 my ($codes) = $cli->ok('--help') =~ /^Exit codes?: (.*)$/m;
 my %codes = ($codes // '') =~ /(\d+) (\w+)/g;
 ok(keys %codes == 4, 'the program tells its exit codes');
@@ -93,7 +93,7 @@ ok($exists{$_}, "$_, which the documents name, exists") for unique(@named);
 
 my %command = map { $_ => 1 } @commands, qw(COMMAND --help --version);
 my %noun = map { (split / /)[0] => 1 } @commands;
-for my $use (unique($text =~ /(?:^|[`\$(\s])tokengate ((?:--?\w+ )?[a-z][a-z-]*(?: [a-z][a-z-]*)?)/mg)) {
+for my $use (unique($text =~ /(?:^|[`\$(\s])tokengate ((?:--?\w+ )?[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)?)/mg)) {
     my ($first, $second) = split / /, $use;
     # In prose the word is the project's name; a command is what begins with a known noun.
     next unless $noun{$first};

@@ -45,12 +45,6 @@ bool is_plain_login(std::string_view name) {
   });
 }
 
-std::string login_name() {
-  const passwd* entry = getpwuid(getuid());
-  if (entry != nullptr && is_plain_login(entry->pw_name)) return entry->pw_name;
-  return fmt::format("uid-{}", getuid());
-}
-
 void require_registered(const Admin& admin, Service service, const std::vector<std::string>& names) {
   if (names.empty()) return;
   std::vector<std::string> known;
@@ -89,6 +83,12 @@ std::string default_group() {
 
 int64_t now_unix_s() {
   return static_cast<int64_t>(std::time(nullptr));
+}
+
+std::string login_name() {
+  const passwd* entry = getpwuid(getuid());
+  if (entry != nullptr && is_plain_login(entry->pw_name)) return entry->pw_name;
+  return fmt::format("uid-{}", getuid());
 }
 
 Change change_now() {

@@ -55,6 +55,9 @@ std::string default_group();
 /// UNIX seconds.
 int64_t now_unix_s();
 
+/// Of whoever runs this command; `uid-N` if it is unknown or odd.
+std::string login_name();
+
 /// Whoever runs this command, now: "cli:alice", or "cli:alice(root)" through sudo.
 Change change_now();
 

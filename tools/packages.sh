@@ -6,8 +6,8 @@ set -euo pipefail
 packages_of() {
   case "$1" in
     build)
-      echo ca-certificates cmake g++ libcli11-dev libfmt-dev liblmdb-dev libssl-dev ninja-build nlohmann-json3-dev \
-        perl pkg-config curl
+      echo ca-certificates cmake g++ libcli11-dev libfmt-dev liblmdb-dev libpugixml-dev libssl-dev ninja-build \
+        nlohmann-json3-dev perl pkg-config curl
       ;;
     nginx) echo nginx nginx-dev ;;
     apache) echo apache2 apache2-dev ;;

@@ -1,0 +1,81 @@
+/// A store and callers for the tests of tokengate_manage.
+#ifndef TOKENGATE_TESTS_MANAGE_FIXTURE_H_
+#define TOKENGATE_TESTS_MANAGE_FIXTURE_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "manage/manage.h"
+#include "store_fixture.h"
+
+using TestJson = nlohmann::ordered_json;
+
+/// `shop` is an account of `reseller`; `root` has everything.
+struct ManageFixture : StoreFixture {
+  ManageFixture() {
+    using tokengate::Service;
+    for (const char* acl : {"manage-api-tokens", "kill-acct", "passwd"}) {
+      ck_assert_ok(admin.define_acl(change_at(), Service::kWhm, acl));
+    }
+    ck_assert_ok(admin.define_acl(change_at(), Service::kCpanel, "manage-api-tokens"));
+    add_account("root", {"all"}, {"all"});
+    add_account("reseller", {"email", "manage-api-tokens"},
+                {"manage-api-tokens", "list-accts", "create-acct", "kill-acct", "cpanel-api"}, "root");
+    add_account("shop", {"email", "dns", "databases", "manage-api-tokens"}, {}, "reseller");
+    add_account("other", {"email"}, {"list-accts"}, "root");
+  }
+
+  static tokengate::manage::Identity person(std::string user, tokengate::Service service) {
+    tokengate::manage::Identity who;
+    who.user = std::move(user);
+    who.service = service;
+    return who;
+  }
+  static tokengate::manage::Identity with_token(std::string user, tokengate::Service service,
+                                                std::string token) {
+    tokengate::manage::Identity who = person(std::move(user), service);
+    who.via = tokengate::manage::Identity::Via::kToken;
+    who.token = std::move(token);
+    return who;
+  }
+
+  /// A GET of `target`, or with a body a POST.
+  tokengate::manage::Reply send(const std::string& target, const std::string& body = {},
+                                const std::string& content_type = "application/x-www-form-urlencoded") {
+    tokengate::manage::Request request;
+    const size_t question = std::min(target.find('?'), target.size());
+    request.method = body.empty() ? "GET" : "POST";
+    request.path = target.substr(0, question);
+    request.query = target.substr(std::min(question + 1, target.size()));
+    request.body = body;
+    request.content_type = content_type;
+    request.caller = caller;
+    request.now_unix_s = kNow;
+    return tokengate::manage::answer_api(admin, settings, request);
+  }
+  TestJson call(const std::string& target, const std::string& body = {},
+                const std::string& content_type = "application/x-www-form-urlencoded") {
+    const tokengate::manage::Reply reply = send(target, body, content_type);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(reply.content_type.c_str(), "application/json; charset=\"utf-8\"");
+    return TestJson::parse(reply.body);
+  }
+
+  /// What the page sends.
+  TestJson page(const std::string& name, const TestJson& input = TestJson::object()) {
+    tokengate::manage::Request request;
+    request.method = "POST";
+    request.body = input.dump();
+    request.caller = caller;
+    request.now_unix_s = kNow;
+    return TestJson::parse(tokengate::manage::answer_page(admin, settings, request, name).body);
+  }
+
+  uint64_t changes() { return admin.stat().value.journal_entries; }
+  std::string last_detail() { return admin.read_journal(changes(), 1).value.front().detail; }
+
+  tokengate::manage::Identity caller = person("shop", tokengate::Service::kCpanel);
+  tokengate::manage::Settings settings;
+};
+
+#endif  // TOKENGATE_TESTS_MANAGE_FIXTURE_H_

@@ -1,0 +1,493 @@
+// UAPI Tokens and WHM API 1 api_token_*: each function's replies, in each envelope, and what is refused with
+// which text.
+#include "manage_fixture.h"
+
+using namespace tokengate;
+using manage::Identity;
+
+namespace {
+
+constexpr Service kCpanel = Service::kCpanel;
+constexpr Service kWhm = Service::kWhm;
+const std::string kEnd = std::to_string(kNow + 86'400);
+
+/// As reseller, a person, on the service whm.
+struct Whm : ManageFixture {
+  Whm() { caller = person("reseller", kWhm); }
+  TestJson whm(const std::string& function, const std::string& parameters = {}) {
+    return call("/json-api/" + function + "?api.version=1&" + parameters);
+  }
+};
+
+/// The text of a UAPI or WHM failure; empty if it is none.
+std::string failure(const TestJson& reply) {
+  if (reply.contains("metadata") && reply["metadata"].contains("result")) {
+    return reply["metadata"]["result"] == 1 ? "" : reply["metadata"]["reason"].get<std::string>();
+  }
+  const TestJson& result = reply.contains("result") ? reply["result"] : reply;
+  return result["status"] == 1 ? "" : result["errors"][0].get<std::string>();
+}
+
+#define ck_assert_json(actual, expected)                                                             \
+  do {                                                                                               \
+    const TestJson actual_ = (actual);                                                               \
+    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
+  } while (0)
+
+}  // namespace
+
+START_TEST(uapi_functions_reply_as_documented) {
+  ManageFixture fixture;
+  TestJson made = fixture.call("/execute/Tokens/create_full_access?name=ci&expires_at=" + kEnd);
+  const std::string secret = made["data"]["token"];
+  ck_assert(check_token_text(secret) == TokenTextKind::kOurs);
+  made["data"].erase("token");
+  ck_assert_json(made,
+                 R"({"data":{"create_time":1800000000},"errors":null,"messages":null,"metadata":{},"status":1,
+                           "warnings":null})");
+
+  fixture.call("/execute/Tokens/create_limited",
+               "name=few&features=email&features-1=dns&readonly=1&whitelist_ip=192.0.2.7");
+  ck_assert_json(fixture.call("/execute/Tokens/list"), R"({"data":[
+      {"name":"ci","create_time":1800000000,"expires_at":1800086400,"has_full_access":1,"features":[],"readonly":0,
+       "whitelist_ips":null,"parent":null},
+      {"name":"few","create_time":1800000000,"expires_at":null,"has_full_access":0,"features":["dns","email"],"readonly":1,
+       "whitelist_ips":["192.0.2.7"],"parent":null}],
+      "errors":null,"messages":null,"metadata":{"transformed":1},"status":1,"warnings":null})");
+
+  ck_assert_json(fixture.call("/execute/Tokens/rename?name=ci&new_name=deploy")["data"], "null");
+  ck_assert_json(fixture.call("/execute/Tokens/get_details?name=deploy")["data"]["name"], "\"deploy\"");
+  ck_assert_json(
+      fixture.call("/execute/Tokens/update?name=few&features=databases&expires_at=" + kEnd)["data"],
+      R"({"name":"few","create_time":1800000000,"expires_at":1800086400,"has_full_access":0,"features":["databases"],
+                     "readonly":1,"whitelist_ips":["192.0.2.7"],"parent":null})");
+  ck_assert_str_ne(
+      fixture.call("/execute/Tokens/rotate?name=deploy")["data"]["token"].get<std::string>().c_str(),
+      secret.c_str());
+  // Revoking is idempotent.
+  for (int i = 0; i < 2; ++i) ck_assert_json(fixture.call("/execute/Tokens/revoke?name=deploy")["data"], "1");
+  ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 1);
+}
+END_TEST
+
+START_TEST(uapi_is_reached_by_every_path) {
+  const struct {
+    bool whm;
+    const char* target;
+    const char* body;
+    const char* type;
+    const char* around;  ///< JSON pointer of the UAPI result
+  } rows[] = {
+      {false, "/execute/Tokens/list", "", "", ""},
+      {false, "/execute/Tokens/list?", "", "", ""},
+      {false, "/execute/Tokens/list/", "", "", ""},
+      {false, "//execute/Tokens/list", "", "", ""},
+      {false, "/cpsess0123456789/execute/Tokens/list", "", "", ""},
+      {false, "//cpsess1/execute/Tokens/list/", "", "", ""},
+      {false,
+       "/json-api/cpanel?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list",
+       "", "", "/result"},
+      {false,
+       "/json-api/cpanel/?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list"
+       "&cpanel_jsonapi_user=user",
+       "", "", "/result"},
+      {false, "//json-api/cpanel",
+       "cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list", "", "/result"},
+      {false, "/json-api/cpanel",
+       "cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list",
+       "application/octet-stream", "/result"},
+      {false, "/json-api/cpanel?cpanel_jsonapi_apiversion=3",
+       "cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list", "", "/result"},
+      {false, "/json-api/cpanel",
+       R"({"cpanel_jsonapi_apiversion":3,"cpanel_jsonapi_module":"Tokens","cpanel_jsonapi_func":"list"})",
+       "application/json", "/result"},
+      {true,
+       "/json-api/cpanel?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list"
+       "&cpanel_jsonapi_user=shop",
+       "", "", "/result"},
+      {true, "/json-api/uapi_cpanel?api.version=1&cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list",
+       "", "", "/data/uapi"},
+      {true, "/json-api/uapi_cpanel",
+       "api.version=1&cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list", "application/octet-stream",
+       "/data/uapi"},
+  };
+  ManageFixture fixture;
+  fixture.call("/execute/Tokens/create_limited?name=few&features=email");
+  const Identity shop = fixture.caller;
+  for (const auto& row : rows) {
+    fixture.caller = row.whm ? ManageFixture::person("reseller", kWhm) : shop;
+    const TestJson reply = fixture.call(row.target, row.body, row.type);
+    const TestJson result = reply.value(TestJson::json_pointer(row.around), TestJson());
+    ck_assert_msg(result.is_object() && result["status"] == 1 && result["data"][0]["name"] == "few",
+                  "%s %s: %s", row.target, row.body, reply.dump().c_str());
+  }
+}
+END_TEST
+
+START_TEST(uapi_envelopes) {
+  ManageFixture fixture;
+  const std::string list = "&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list";
+  ck_assert_text(
+      fixture.send("/json-api/cpanel?cpanel_jsonapi_apiversion=3" + list).body,
+      R"({"apiversion":3,"func":"list","module":"Tokens","result":{"data":[],"errors":null,"messages":null,)"
+      R"("metadata":{"transformed":1},"status":1,"warnings":null}})");
+  ck_assert_json(fixture.call("/json-api/cpanel?" + list),
+                 R"({"cpanelresult":{"apiversion":2,"func":"list","module":"Tokens",
+                     "error":"Could not find function 'list' in module 'Tokens'"}})");
+  ck_assert_json(fixture.call("/json-api/cpanel?cpanel_jsonapi_apiversion=1" + list)["cpanelresult"]["error"],
+                 "\"API 1 cannot be called with API tokens.\"");
+  ck_assert_text(failure(fixture.call("/execute/Tokens/nothing")),
+                 "Could not find function 'nothing' in module 'Tokens'");
+  ck_assert_text(failure(fixture.call("/execute/Email/list_pops")),
+                 "Could not find function 'list_pops' in module 'Email'");
+  const manage::Reply xml = fixture.send(
+      "/xml-api/"
+      "cpanel?cpanel_xmlapi_apiversion=3&cpanel_xmlapi_module=Tokens&cpanel_xmlapi_func=create_limited"
+      "&name=few&features=%3Cemail%3E");
+  ck_assert_text(xml.content_type, "text/xml; charset=\"utf-8\"");
+  ck_assert_text(
+      xml.body,
+      "<cpanelresult><apiversion>3</apiversion><func>create_limited</func><module>Tokens</module><result>"
+      "<data/><errors>The feature “&lt;email&gt;” is not one that the account “shop” has.</errors>"
+      "<messages/><metadata/><status>0</status><warnings/></result></cpanelresult>");
+  for (const char* nowhere :
+       {"/", "", "/execute", "/execute/Tokens", "/execute/Tokens/list/x", "/json-api", "/json-api/",
+        "/Execute/Tokens/list", "/cpsess/execute/Tokens/list", "/cpsessx/execute/Tokens/list",
+        "///execute/Tokens/list", "/x/execute/Tokens/list", "execute/Tokens/list", "/json-api/a/b",
+        "/execute//list"}) {
+    ck_assert_int_eq(fixture.send(nowhere).status, 404);
+  }
+}
+END_TEST
+
+START_TEST(whm_functions_reply_as_documented) {
+  Whm fixture;
+  TestJson made = fixture.whm("api_token_create",
+                              "token_name=example&acl-0=kill-acct&acl-1=list-accts&expires_at=" + kEnd +
+                                  "&whitelist_ip-0=192.0.2.1&whitelist_ip-1=192.0.2.8/29"
+                                  "&whitelist_ip-2=fc00:abcd::f&whitelist_ip-3=fc00:abcd::/32");
+  const std::string secret = made["data"]["token"];
+  ck_assert(check_token_text(secret) == TokenTextKind::kOurs);
+  made["data"].erase("token");
+  const char* details = R"({"name":"example","acls":["kill-acct","list-accts"],"create_time":1800000000,
+      "expires_at":1800086400,"whitelist_ips":["192.0.2.1","192.0.2.8/29","fc00:abcd:0000:0000:0000:0000:0000:000f",
+      "fc00:abcd:0000:0000:0000:0000:0000:0000/32"]})";
+  ck_assert_json(made["data"], details);
+  ck_assert_json(made["metadata"], R"({"command":"api_token_create","reason":"OK","result":1,"version":1})");
+
+  ck_assert_json(fixture.whm("api_token_get_details", "token=" + secret)["data"], details);
+  ck_assert_json(fixture.whm("api_token_get_details", "token=ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"),
+                 R"({"metadata":{"command":"api_token_get_details","reason":"OK","result":1,"version":1}})");
+  ck_assert_json(fixture.whm("api_token_list")["data"]["tokens"]["example"]["acls"],
+                 R"({"cpanel-api":0,"create-acct":0,"kill-acct":1,"list-accts":1,"manage-api-tokens":0})");
+  ck_assert_json(fixture.whm("api_token_update",
+                             "token_name=example&new_name=renamed&acl=list-accts&expires_at=" + kEnd +
+                                 "&whitelist_ip=any")["data"],
+                 R"({"name":"renamed","acls":["list-accts"],"create_time":1800000000,"expires_at":1800086400,
+                     "whitelist_ips":null})");
+  const TestJson rotated = fixture.whm("api_token_rotate", "token_name=renamed&overlap=60")["data"];
+  ck_assert(rotated["token"] != secret && rotated["name"] == "renamed");
+  ck_assert_json(fixture.whm("api_token_get_details", "token=" + secret)["data"]["name"], "\"renamed\"");
+
+  fixture.whm("api_token_create", "token_name=b&acl=list-accts");
+  fixture.whm("api_token_create", "token_name=c&acl=list-accts");
+  ck_assert_json(fixture.whm("api_token_revoke", "token_name=renamed&token_name-1=b&token_name-2=c"),
+                 R"({"metadata":{"command":"api_token_revoke","reason":"OK","result":1,"version":1}})");
+  ck_assert_json(fixture.whm("api_token_list")["data"], R"({"tokens":{}})");
+}
+END_TEST
+
+START_TEST(whm_parameters_come_in_every_form) {
+  const struct {
+    const char* query;
+    const char* body;
+    const char* type;
+  } rows[] = {
+      {"api.version=1&token_name=t&acl-0=kill-acct&acl-1=list-accts", "", ""},
+      {"api.version=1&token_name=t&acl=kill-acct&acl-1=list-accts", "", ""},
+      {"api.version=1&token_name=t&acl=kill-acct&acl=list-accts", "", ""},
+      {"", "api.version=1&token_name=t&acl=kill-acct&acl=list-accts", "application/octet-stream"},
+      {"", "api.version=1&token_name=t&acl=kill-acct&acl=list-accts", ""},
+      {"api.version=1", "token_name=t&acl=kill-acct&acl=list-accts", "application/x-www-form-urlencoded"},
+      {"", R"({"api.version":1,"token_name":"t","acl":["kill-acct","list-accts"]})", "application/json"},
+      {"api.version=1&token_name=t", R"({"acl":["kill-acct","list-accts"],"api.version":1})",
+       "application/json"},
+  };
+  Whm fixture;
+  for (const auto& row : rows) {
+    const TestJson reply =
+        fixture.call(std::string("/json-api/api_token_create?") + row.query, row.body, row.type);
+    ck_assert_msg(failure(reply).empty(), "%s", reply.dump().c_str());
+    ck_assert_json(reply["data"]["acls"], R"(["kill-acct","list-accts"])");
+    fixture.whm("api_token_revoke", "token_name=t");
+  }
+}
+END_TEST
+
+START_TEST(whm_envelopes) {
+  Whm fixture;
+  fixture.whm("api_token_create", "token_name=example&acl=list-accts");
+  ck_assert_text(
+      fixture.send("/xml-api/api_token_list?api.version=1").body,
+      "<result><data><tokens><example><name>example</name><acls><cpanel-api>0</cpanel-api>"
+      "<create-acct>0</create-acct><kill-acct>0</kill-acct><list-accts>1</list-accts>"
+      "<manage-api-tokens>0</manage-api-tokens></acls><create_time>1800000000</create_time><expires_at/>"
+      "<whitelist_ips/><has_full_access>0</has_full_access><readonly>0</readonly><parent/></example></tokens>"
+      "</data><metadata><command>api_token_list</command><reason>OK</reason><result>1</result>"
+      "<version>1</version></metadata></result>");
+  fixture.whm("api_token_create", "token_name=1st&acl=list-accts");
+  ck_assert(fixture.send("/xml-api/api_token_list?api.version=1")
+                .body.find("<tokens><item key=\"1st\"><name>1st</name>") != std::string::npos);
+  // The old shape, without api.version.
+  const TestJson old = fixture.call("/json-api/api_token_list");
+  ck_assert(old["status"] == 1 && old["statusmsg"] == "OK" && old["tokens"].contains("example"));
+  ck_assert_json(fixture.call("/json-api/api_token_revoke?token_name=none"),
+                 R"({"status":0,"statusmsg":"There is no API token “none”."})");
+  ck_assert_text(failure(fixture.whm("reboot")),
+                 "Unknown app (\"reboot\") requested for this version (1) of the API.");
+  ck_assert(failure(fixture.call("/json-api/api_token_list?api.version=3")).starts_with("Unknown app"));
+  ck_assert(!failure(fixture.call("/execute/Tokens/list")).empty());
+  fixture.caller = Whm::person("shop", kCpanel);
+  ck_assert(!failure(fixture.whm("api_token_list")).empty());
+  ck_assert_json(
+      fixture.call(
+          "/json-api/uapi_cpanel?cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list")["data"]["uapi"]
+                                                                                             ["status"],
+      "0");
+}
+END_TEST
+
+START_TEST(what_is_omitted_widens_as_documented_and_is_noted) {
+  Whm fixture;
+  ck_assert_json(fixture.whm("api_token_create", "token_name=t")["data"]["acls"],
+                 R"(["cpanel-api","create-acct","kill-acct","list-accts","manage-api-tokens"])");
+  ck_assert(fixture.last_detail().ends_with("elevation by omission"));
+  fixture.whm("api_token_create", "token_name=few&acl=list-accts&whitelist_ip=192.0.2.7&expires_at=" + kEnd);
+  ck_assert(!fixture.last_detail().ends_with("elevation by omission"));
+  const TestJson wide = fixture.whm("api_token_update", "token_name=few")["data"];
+  ck_assert(wide["acls"].size() == 5 && wide["expires_at"].is_null() && wide["whitelist_ips"].is_null());
+  ck_assert(fixture.last_detail().ends_with("elevation by omission"));
+  fixture.whm("api_token_update", "token_name=few&new_name=many");
+  ck_assert(!fixture.last_detail().ends_with("elevation by omission"));
+  const std::string limits[] = {"acl=list-accts", "whitelist_ip=192.0.2.7", "expires_at=" + kEnd};
+  for (size_t left_out = 0; left_out < 3; ++left_out) {
+    const std::string all = limits[0] + "&" + limits[1] + "&" + limits[2];
+    ck_assert_text(failure(fixture.whm("api_token_update", "token_name=many&" + all)), "");
+    std::string some = "token_name=many";
+    for (size_t i = 0; i < 3; ++i) some += i == left_out ? "" : "&" + limits[i];
+    fixture.settings.strict_omission = true;
+    const uint64_t before = fixture.changes();
+    ck_assert(failure(fixture.whm("api_token_update", some)).find("switched off here") != std::string::npos);
+    ck_assert_uint_eq(fixture.changes(), before);
+    fixture.settings.strict_omission = false;
+    ck_assert_text(failure(fixture.whm("api_token_update", some)), "");
+    ck_assert(fixture.last_detail().ends_with("elevation by omission"));
+  }
+  fixture.settings.strict_omission = true;
+  ck_assert(failure(fixture.whm("api_token_create", "token_name=none")).find("switched off here") !=
+            std::string::npos);
+  ck_assert_text(failure(fixture.whm("api_token_create", "token_name=some&acl=list-accts")), "");
+  ck_assert_text(failure(fixture.whm("api_token_update", "token_name=some&new_name=same&acl=list-accts")),
+                 "");
+}
+END_TEST
+
+START_TEST(refusals_say_why_and_change_nothing) {
+  std::string many = "whitelist_ip=192.0.2.0";
+  for (int i = 1; i <= 100; ++i)
+    many += "&whitelist_ip-" + std::to_string(i) + "=192.0.2." + std::to_string(i);
+  const std::string long_name(51, 'a');
+  const struct {
+    Service service;
+    std::string function;
+    std::string parameters;
+    const char* words;
+  } rows[] = {
+      {kCpanel, "create_full_access", "", "Give the parameter “name”"},
+      {kCpanel, "create_full_access", "name=", "Give the parameter “name”"},
+      {kCpanel, "create_full_access", "name=a+b", "1 to 50 of A-Z a-z 0-9 _ -"},
+      {kCpanel, "create_full_access", "name=" + long_name, "1 to 50"},
+      {kCpanel, "create_full_access", "name=%C3%A9", "1 to 50"},
+      {kCpanel, "create_full_access", "name=ci", "conflicting API token"},
+      {kCpanel, "create_full_access", "name=ci", "already exists"},
+      {kCpanel, "create_full_access", "name=x&expires_at=1800000000", "lies in the past"},
+      {kCpanel, "create_full_access", "name=x&expires_at=0", "lies in the past"},
+      {kCpanel, "create_full_access", "name=x&expires_at=-1", "decimal digits"},
+      {kCpanel, "create_full_access", "name=x&expires_at=", "decimal digits"},
+      {kCpanel, "create_full_access", "name=x&expires_at=2030-01-01", "decimal digits"},
+      {kCpanel, "create_full_access", "name=x&expires_at=99999999999999999999", "decimal digits"},
+      {kCpanel, "create_full_access", "name=x&expires=1900000000", "no parameter “expires”"},
+      {kCpanel, "create_full_access", "name=x&readonly=yes", "must be 0 or 1"},
+      {kCpanel, "create_limited", "name=x", "what the token may do"},
+      {kCpanel, "create_limited", "name=x&features=backups", "The feature “backups” is not one"},
+      {kCpanel, "create_limited", "name=x&features=email%2Cdns", "comma"},
+      {kCpanel, "create_limited", "name=x&features=all", "The feature “all” is not one"},
+      {kCpanel, "create_limited", "name=x&features=email&whitelist_ip=192.0.2.300",
+       "neither an address nor a range"},
+      {kCpanel, "rename", "name=none&new_name=x", "There is no API token “none”"},
+      {kCpanel, "rename", "name=ci&new_name=few", "already exists"},
+      {kCpanel, "rename", "name=ci&new_name=ci", "already exists"},
+      {kCpanel, "rename", "name=ci&new_name=a/b", "1 to 50"},
+      {kCpanel, "rename", "name=ci", "Give the parameter “new_name”"},
+      {kCpanel, "update", "name=none", "There is no API token “none”"},
+      {kCpanel, "update", "name=few&features=backups", "The feature “backups”"},
+      {kCpanel, "update", "name=few&features=email&full_access=1", "either features or full_access"},
+      {kCpanel, "rotate", "name=none", "There is no API token “none”"},
+      {kCpanel, "rotate", "name=ci&overlap=soon", "decimal digits"},
+      {kCpanel, "get_details", "name=none", "There is no API token “none”"},
+      {kWhm, "api_token_create", "", "Give the parameter “token_name”"},
+      {kWhm, "api_token_create", "token_name=a.b", "1 to 50"},
+      {kWhm, "api_token_create", "token_name=ci", "conflicting API token"},
+      {kWhm, "api_token_create", "token_name=x&acl=passwd", "The privilege “passwd” is not one"},
+      {kWhm, "api_token_create", "token_name=x&acl=all", "The privilege “all” is not one"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts%2Ckill-acct", "comma"},
+      {kWhm, "api_token_create", "token_name=x&acl=no-such", "The privilege “no-such” is not one"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts&expires_at=1", "lies in the past"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts&whitelist_ip=192.0.2.1/24",
+       "neither an address"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts&whitelist-ip-3=192.0.2.1", "no parameter"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts&whitelist_ip=any&whitelist_ip-1=192.0.2.1",
+       "“any” is neither"},
+      {kWhm, "api_token_create", "token_name=x&acl=list-accts&" + many, "at most 100"},
+      {kWhm, "api_token_create", "token_name=x&acls=list-accts", "no parameter “acls”"},
+      {kWhm, "api_token_update", "token_name=none&acl=list-accts", "There is no API token “none”"},
+      {kWhm, "api_token_update", "token_name=ci&new_name=few&acl=list-accts", "already exists"},
+      {kWhm, "api_token_update", "token_name=ci&new_name=&acl=list-accts", "1 to 50"},
+      {kWhm, "api_token_update", "token_name=ci&acl=passwd", "The privilege “passwd”"},
+      {kWhm, "api_token_update", "token_name=ci&acl=list-accts&expires_at=x", "decimal digits"},
+      {kWhm, "api_token_revoke", "", "Give the parameter “token_name”"},
+      {kWhm, "api_token_revoke", "token_name=none", "There is no API token “none”"},
+      {kWhm, "api_token_revoke", "token_name=ci&token_name-1=none", "There is no API token “none”"},
+      {kWhm, "api_token_rotate", "token_name=none", "There is no API token “none”"},
+      {kWhm, "api_token_get_details", "", "Give the parameter “token”"},
+  };
+  Whm fixture;
+  for (const char* name : {"ci", "few"}) {
+    ck_assert_text(failure(fixture.whm("api_token_create", std::string("acl=list-accts&token_name=") + name)),
+                   "");
+  }
+  fixture.caller = Whm::person("shop", kCpanel);
+  for (const char* name : {"ci", "few"}) {
+    fixture.call(std::string("/execute/Tokens/create_limited?features=email&name=") + name);
+  }
+  const uint64_t changes = fixture.changes();
+  for (const auto& row : rows) {
+    fixture.caller = row.service == kWhm ? Whm::person("reseller", kWhm) : Whm::person("shop", kCpanel);
+    const std::string why =
+        failure(row.service == kWhm ? fixture.whm(row.function, row.parameters)
+                                    : fixture.call("/execute/Tokens/" + row.function + "?" + row.parameters));
+    ck_assert_msg(why.find(row.words) != std::string::npos, "%s?%s: \"%s\"", row.function.c_str(),
+                  row.parameters.c_str(), why.c_str());
+    ck_assert_uint_eq(fixture.changes(), changes);
+  }
+}
+END_TEST
+
+START_TEST(accounts_without_tokens_are_told_so) {
+  ManageFixture fixture;
+  fixture.call("/execute/Tokens/create_limited?features=email&name=ci");
+  ck_assert_ok(fixture.admin.set_tokens_enabled(change_at(), "shop", false));
+  for (const char* call : {"create_full_access?name=x", "create_limited?name=x&features=email",
+                           "rename?name=ci&new_name=x", "update?name=ci&features=dns", "rotate?name=ci"}) {
+    ck_assert(failure(fixture.call(std::string("/execute/Tokens/") + call)).find("switched off for") !=
+              std::string::npos);
+  }
+  ck_assert_text(failure(fixture.call("/execute/Tokens/list")), "");
+  ck_assert_ok(fixture.admin.set_account_active(change_at(), "shop", false));
+  for (const char* call : {"list", "create_full_access?name=x", "revoke?name=ci"}) {
+    ck_assert(failure(fixture.call(std::string("/execute/Tokens/") + call)).find("is suspended") !=
+              std::string::npos);
+  }
+  fixture.caller = ManageFixture::person("reseller", kWhm);
+  ck_assert(fixture
+                .call("/json-api/uapi_cpanel?api.version=1&cpanel.user=shop&cpanel.module=Tokens"
+                      "&cpanel.function=create_full_access&name=x")["data"]["uapi"]["errors"][0]
+                .get<std::string>()
+                .find("is suspended") != std::string::npos);
+  fixture.caller = ManageFixture::person("nobody", kCpanel);
+  ck_assert(failure(fixture.call("/execute/Tokens/list")).find("no account “nobody”") != std::string::npos);
+  ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 1);
+}
+END_TEST
+
+START_TEST(accounts_of_others_are_out_of_reach) {
+  const struct {
+    const char* caller;
+    const char* target;
+    bool reached;
+  } rows[] = {{"reseller", "shop", true},  {"reseller", "reseller", true}, {"reseller", "other", false},
+              {"reseller", "root", false}, {"reseller", "none", false},    {"reseller", "", false},
+              {"root", "shop", true},      {"root", "other", true},        {"other", "shop", false},
+              {"other", "other", false}};
+  ManageFixture fixture;
+  for (const auto& row : rows) {
+    fixture.caller = ManageFixture::person(row.caller, kWhm);
+    const TestJson reply = fixture.call(std::string("/json-api/uapi_cpanel?api.version=1&cpanel.module=Tokens"
+                                                    "&cpanel.function=list&cpanel.user=") +
+                                        row.target);
+    ck_assert_msg((reply["data"]["uapi"]["status"] == 1) == row.reached, "%s on %s: %s", row.caller,
+                  row.target, reply.dump().c_str());
+  }
+}
+END_TEST
+
+START_TEST(only_plain_requests_of_known_callers_are_served) {
+  ManageFixture fixture;
+  manage::Request request;
+  request.path = "/execute/Tokens/list";
+  request.caller = fixture.caller;
+  request.now_unix_s = kNow;
+  for (const char* method : {"PUT", "DELETE", "get", ""}) {
+    request.method = method;
+    ck_assert(manage::answer_api(fixture.admin, {}, request).body.find("Use GET or POST") !=
+              std::string::npos);
+  }
+  request.method = "GET";
+  ck_assert(manage::answer_api(fixture.admin, {}, request).body.find("\"status\":1") != std::string::npos);
+  request.caller.via = Identity::Via::kSession;
+  ck_assert(manage::answer_api(fixture.admin, {}, request).body.find("\"status\":0") != std::string::npos);
+  request.caller.via = Identity::Via::kToken;  // which one?
+  ck_assert(manage::answer_api(fixture.admin, {}, request).body.find("\"status\":0") != std::string::npos);
+  request.caller.via = Identity::Via::kServer;
+  request.caller.token = "ci";  // a person does not have one
+  ck_assert(manage::answer_api(fixture.admin, {}, request).body.find("\"status\":0") != std::string::npos);
+}
+END_TEST
+
+START_TEST(the_journal_says_who_and_how) {
+  ManageFixture fixture;
+  const auto actor = [&] { return fixture.admin.read_journal(fixture.changes(), 1).value.front().actor; };
+  fixture.call("/execute/Tokens/create_full_access?name=ci");
+  ck_assert_text(actor(), "api:shop");
+  fixture.caller = ManageFixture::with_token("shop", kCpanel, "ci");
+  fixture.call("/execute/Tokens/create_full_access?name=child");
+  ck_assert_text(actor(), "api:shop/ci");
+  ck_assert_json(fixture.call("/execute/Tokens/get_details?name=child")["data"]["parent"], "\"ci\"");
+  fixture.caller = ManageFixture::person("shop", kCpanel);
+  fixture.caller.via = Identity::Via::kShell;
+  fixture.caller.shell_user = "cli:alice";
+  fixture.call("/execute/Tokens/revoke?name=ci&with_children=1");
+  ck_assert_text(actor(), "cli:alice as shop");
+  ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 0);
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("manage_api");
+  TCase* tcase = tcase_create("manage_api");
+  tcase_set_timeout(tcase, 60);
+  tcase_add_test(tcase, uapi_functions_reply_as_documented);
+  tcase_add_test(tcase, uapi_is_reached_by_every_path);
+  tcase_add_test(tcase, uapi_envelopes);
+  tcase_add_test(tcase, whm_functions_reply_as_documented);
+  tcase_add_test(tcase, whm_parameters_come_in_every_form);
+  tcase_add_test(tcase, whm_envelopes);
+  tcase_add_test(tcase, what_is_omitted_widens_as_documented_and_is_noted);
+  tcase_add_test(tcase, refusals_say_why_and_change_nothing);
+  tcase_add_test(tcase, accounts_without_tokens_are_told_so);
+  tcase_add_test(tcase, accounts_of_others_are_out_of_reach);
+  tcase_add_test(tcase, only_plain_requests_of_known_callers_are_served);
+  tcase_add_test(tcase, the_journal_says_who_and_how);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}

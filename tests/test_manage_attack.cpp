@@ -1,0 +1,452 @@
+// A token with manage-api-tokens and two other ACLs is attacked with: every function, in every form in which
+// parameters come, asking for everything it does not have. Whatever is answered, the store afterwards holds
+// no token that can do more than it, but for those that could before; and no secret that was answered passes
+// verify() for anything more.
+#include <algorithm>
+#include <map>
+
+#include "address.h"
+#include "manage_fixture.h"
+
+using namespace tokengate;
+
+namespace {
+
+constexpr Service kWhm = Service::kWhm;
+constexpr Service kCpanel = Service::kCpanel;
+constexpr int64_t kEnd = kNow + 86'400;
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// How the parameters travel.
+struct Form {
+  const char* name;
+  enum Place { kQuery, kBody, kJson, kSplit, kBoth } place;
+  const char* content_type;
+};
+
+constexpr Form kForms[] = {
+    {"query", Form::kQuery, ""},
+    {"form body", Form::kBody, "application/x-www-form-urlencoded"},
+    {"octet-stream body", Form::kBody, "application/octet-stream"},
+    {"untyped body", Form::kBody, ""},
+    {"JSON body", Form::kJson, "application/json"},
+    {"the first in the query, the rest in the body", Form::kSplit, ""},
+    {"harmless in the query, the attack in the body", Form::kBoth, ""},
+};
+
+std::string escaped(const std::string& text) {
+  std::string form;
+  char hex[4];
+  for (char c : text) {
+    std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
+    form += std::isalnum(static_cast<unsigned char>(c)) ? std::string(1, c) : hex;
+  }
+  return form;
+}
+
+std::string form_text(const Pairs& pairs, size_t from, size_t to) {
+  std::string text;
+  for (size_t i = from; i < std::min(to, pairs.size()); ++i) {
+    text += (text.empty() ? "" : "&") + escaped(pairs[i].first) + "=" + escaped(pairs[i].second);
+  }
+  return text;
+}
+
+std::string json_text(const Pairs& pairs) {
+  TestJson json = TestJson::object();
+  for (const auto& [name, value] : pairs) {
+    if (json.contains(name) && !json[name].is_array()) json[name] = TestJson::array({json[name]});
+    if (json.contains(name)) {
+      json[name].push_back(value);
+    } else {
+      json[name] = value;
+    }
+  }
+  return json.dump();
+}
+
+/// What is asked for: parameters for WHM, parameters for UAPI.
+struct Excess {
+  Pairs whm, uapi;
+};
+
+const std::string kLater = std::to_string(kEnd + 1);
+
+const std::vector<Excess>& excesses() {
+  static const std::vector<Excess> all = {
+      {{}, {}},  // everything left out
+      {{{"acl", "third"}}, {{"features", "third"}}},
+      {{{"acl", "first"}, {"acl", "third"}}, {{"features", "first"}, {"features", "third"}}},
+      {{{"acl-0", "first"}, {"acl-1", "third"}}, {{"features-0", "first"}, {"features-1", "third"}}},
+      {{{"acl", "first,third"}}, {{"features", "first,third"}}},
+      {{{"acl", "all"}}, {{"features", "all"}}},
+      {{{"acl[]", "third"}}, {{"features[]", "third"}}},
+      {{{"acls", "third"}}, {{"feature", "third"}}},
+      {{{"full_access", "1"}}, {{"full_access", "1"}}},
+      {{{"acl", "first"}, {"full_access", "1"}}, {{"features", "first"}, {"full_access", "1"}}},
+      {{{"acl", "first"}, {"expires_at", "0"}}, {{"features", "first"}, {"expires_at", "0"}}},
+      {{{"acl", "first"}, {"expires_at", kLater}}, {{"features", "first"}, {"expires_at", kLater}}},
+      {{{"acl", "first"}, {"expires_at", "9007199254740991"}},
+       {{"features", "first"}, {"expires_at", "9007199254740991"}}},
+      {{{"acl", "first"}, {"expires", "0"}}, {{"features", "first"}, {"expires", "0"}}},
+      {{{"acl", "first"}, {"whitelist_ip", "any"}}, {{"features", "first"}, {"whitelist_ip", "any"}}},
+      {{{"acl", "first"}, {"whitelist_ip", "0.0.0.0/0"}},
+       {{"features", "first"}, {"whitelist_ip", "0.0.0.0/0"}}},
+      {{{"acl", "first"}, {"whitelist_ip", "::ffff:0:0/96"}},
+       {{"features", "first"}, {"whitelist_ip", "::ffff:0:0/96"}}},
+      {{{"acl", "first"}, {"whitelist_ip", "::/0"}}, {{"features", "first"}, {"whitelist_ip", "::/0"}}},
+      {{{"acl", "first"}, {"whitelist_ip-0", "192.0.2.1"}, {"whitelist_ip-1", "198.51.100.1"}},
+       {{"features", "first"}, {"whitelist_ip-0", "192.0.2.1"}, {"whitelist_ip-1", "198.51.100.1"}}},
+      {{{"acl", "first"}, {"whitelist_ip", "192.0.2.0/23"}},
+       {{"features", "first"}, {"whitelist_ip", "192.0.2.0/23"}}},
+      {{{"acl", "first"}, {"readonly", "0"}}, {{"features", "first"}, {"readonly", "0"}}},
+      {{{"acl", "first"}, {"new_name", "bigger"}}, {{"new_name", "bigger"}}},
+      {{{"acl", "first"}, {"overlap", "999999999"}}, {{"overlap", "999999999"}}},
+  };
+  return all;
+}
+
+/// A harmless set, for the place that is meant to be read instead of the attack's.
+const Pairs kHarmlessWhm = {
+    {"acl", "first"}, {"expires_at", std::to_string(kEnd)}, {"whitelist_ip", "192.0.2.1"}};
+const Pairs kHarmlessUapi = {
+    {"features", "first"}, {"expires_at", std::to_string(kEnd)}, {"whitelist_ip", "192.0.2.1"}};
+
+/// The account `owner` possesses first, second, third and manage-api-tokens in both services.
+struct Battlefield : ManageFixture {
+  explicit Battlefield(Service service) : service_(service) {
+    for (Service each : {kCpanel, kWhm}) {
+      for (const char* acl : {"first", "second", "third", "cpanel-api", "list-accts", "manage-api-tokens"}) {
+        ck_assert_ok(admin.define_acl(change_at(), each, acl));
+      }
+    }
+    const std::vector<std::string> all = {"first",      "second",     "third",
+                                          "cpanel-api", "list-accts", "manage-api-tokens"};
+    add_account("owner", all, all, "root");
+    add_account("owned", {"first", "third"}, {}, "owner");
+    add_token({.account = "owned", .name = "full", .full_access = true});
+    restore();
+    caller = with_token("owner", service, "manager");
+  }
+
+  /// The attacker, an equal, one with more in each respect, and one for the other service.
+  void restore() {
+    ck_assert_ok(admin.revoke_all_tokens(change_at(), "owner", {}).status);
+    NewToken token = {.account = "owner",
+                      .service = service_,
+                      .name = "manager",
+                      .acls = {"manage-api-tokens", "first", "second"},
+                      .addresses = {"192.0.2.0/24", "2001:db8::/32"},
+                      .expires_unix_s = kEnd};
+    add_token(token);
+    token.name = "equal";
+    token.acls = {"first"};
+    add_token(token);
+    token.name = "bigger1";
+    token.acls = {"first", "third"};
+    add_token(token);
+    token.name = "bigger2";
+    token.acls = {"first"};
+    token.expires_unix_s = kNeverExpires;
+    add_token(token);
+    token.name = "bigger3";
+    token.expires_unix_s = kEnd;
+    token.addresses = {};
+    add_token(token);
+    token.service = service_ == kWhm ? kCpanel : kWhm;
+    token.name = "elsewhere";
+    add_token(token);
+    before_ = admin.list_tokens().value;
+    changes_ = changes();
+  }
+
+  static bool within_addresses(const std::vector<std::string>& ranges) {
+    return !ranges.empty() && std::all_of(ranges.begin(), ranges.end(), [](const std::string& text) {
+      uint8_t inner[kAddressRangeBytes], outer[kAddressRangeBytes];
+      if (!parse_address_range(text, inner)) return false;
+      for (const char* own : {"192.0.2.0/24", "2001:db8::/32"}) {
+        if (parse_address_range(own, outer) && range_within(inner, outer)) return true;
+      }
+      return false;
+    });
+  }
+  bool is_within(const Token& token) const {
+    const auto own = [](const std::string& acl) {
+      return acl == "first" || acl == "second" || acl == "manage-api-tokens";
+    };
+    return token.account == "owner" && token.service == service_ && !token.full_access &&
+           std::all_of(token.acls.begin(), token.acls.end(), own) && token.expires_unix_s <= kEnd &&
+           within_addresses(token.addresses);
+  }
+  static bool same(const Token& a, const Token& b) {
+    return a.account == b.account && a.service == b.service && a.name == b.name &&
+           a.full_access == b.full_access && a.acls == b.acls && a.addresses == b.addresses &&
+           a.expires_unix_s == b.expires_unix_s && a.read_only == b.read_only &&
+           a.former_secret_until_unix_s == b.former_secret_until_unix_s;
+  }
+
+  /// Every secret in the reply, tried on what the attacker may not do.
+  void try_secrets(const std::string& reply, const std::string& what) {
+    for (size_t at = 0; at + 32 <= reply.size(); ++at) {
+      const std::string secret = reply.substr(at, 32);
+      if (check_token_text(secret) != TokenTextKind::kOurs) continue;
+      ++secrets_;
+      struct {
+        const char* acl;
+        const char* address;
+        int64_t now;
+        bool granted;
+      } const rows[] = {{"first", "192.0.2.1", kNow, true},
+                        {"third", "192.0.2.1", kNow, false},
+                        {"all", "192.0.2.1", kNow, false},
+                        {"first", "198.51.100.1", kNow, false},
+                        {"first", "192.0.2.1", kEnd, false}};
+      // One environment for a store and process.
+      admin = {};
+      for (const auto& row : rows) {
+        const Outcome outcome = decide(secret, row.acl, row.address, row.now);
+        ck_assert_msg(row.granted || outcome != Outcome::kGranted, "%s: %s from %s granted", what.c_str(),
+                      row.acl, row.address);
+      }
+      admin = std::move(Admin::open(path(), Admin::Access::kReadWrite).value);
+    }
+  }
+  Outcome decide(const std::string& secret, const char* acl, const char* address, int64_t now) {
+    const std::string_view needed[] = {acl};
+    Rules rules;
+    rules.service = service_;
+    rules.required_acls = needed;
+    Connection connection;
+    connection.tls = true;
+    connection.now_unix_s = now;
+    uint8_t range[kAddressRangeBytes];
+    ck_assert(parse_address_range(address, range));
+    connection.client.kind = Address::kIp;
+    std::copy_n(range, 16, connection.client.bytes.begin());
+    const std::string header = "Bearer " + secret;
+    Verifier verifier(path());
+    Reader reader(verifier);
+    const Credentials credentials =
+        reader.read_credentials(rules, {.authorization = header, .authorization_count = 1});
+    Call call;
+    call.method = "GET";
+    call.wire_path = call.served_path = "/x";
+    return reader.verify(rules, credentials, connection, call).outcome;
+  }
+
+  void attack(const std::string& path, const Pairs& selectors, const std::string& name_parameter,
+              const std::string& target, const Pairs& excess, const Pairs& harmless, const Form& form) {
+    Pairs pairs = selectors;
+    pairs.emplace_back(name_parameter, target);
+    pairs.insert(pairs.end(), excess.begin(), excess.end());
+    std::string query, body;
+    switch (form.place) {
+      case Form::kQuery:
+        query = form_text(pairs, 0, pairs.size());
+        break;
+      case Form::kBody:
+        body = form_text(pairs, 0, pairs.size());
+        break;
+      case Form::kJson:
+        body = json_text(pairs);
+        break;
+      case Form::kSplit:
+        query = form_text(pairs, 0, selectors.size() + 1);
+        body = form_text(pairs, selectors.size() + 1, pairs.size());
+        break;
+      case Form::kBoth:
+        query = form_text(harmless, 0, harmless.size());
+        body = form_text(pairs, 0, pairs.size());
+        break;
+    }
+    const std::string what = path + "?" + query + " " + body;
+    const manage::Reply reply = send(path + "?" + query, body, form.content_type);
+    ++attacks_;
+    if (changes() == changes_) return;
+    ++done_;
+    try_secrets(reply.body, what);
+    for (const Token& token : admin.list_tokens().value) {
+      const auto was =
+          std::find_if(before_.begin(), before_.end(), [&](const Token& t) { return t.id == token.id; });
+      const bool unchanged = was != before_.end() && same(*was, token);
+      ck_assert_msg(unchanged || is_within(token), "%s: %s came to have more", what.c_str(),
+                    token.name.c_str());
+    }
+    restore();
+  }
+
+  Service service_;
+  std::vector<Token> before_;
+  uint64_t changes_ = 0;
+  int attacks_ = 0, done_ = 0, secrets_ = 0;
+};
+
+constexpr const char* kTargets[] = {"new", "manager", "equal", "bigger1", "bigger2", "bigger3", "elsewhere"};
+
+}  // namespace
+
+START_TEST(a_whm_token_comes_by_nothing_more) {
+  Battlefield field(kWhm);
+  constexpr const char* kPaths[] = {"/json-api/", "//json-api/", "/cpsess123/json-api/", "/xml-api/"};
+  size_t path = 0;
+  for (const char* function :
+       {"api_token_create", "api_token_update", "api_token_rotate", "api_token_get_details"}) {
+    for (const char* target : kTargets) {
+      for (const Excess& excess : excesses()) {
+        for (const Form& form : kForms) {
+          const char* slash = path % 3 == 0 ? "/" : "";
+          field.attack(std::string(kPaths[path++ % 4]) + function + slash, {{"api.version", "1"}},
+                       "token_name", target, excess.whm, kHarmlessWhm, form);
+        }
+      }
+    }
+  }
+  // It is a test of what is refused, and of what is not.
+  ck_assert_int_gt(field.attacks_, 4000);
+  ck_assert_int_gt(field.done_, 50);
+  ck_assert_int_gt(field.secrets_, 20);
+}
+END_TEST
+
+START_TEST(an_account_token_comes_by_nothing_more) {
+  Battlefield field(kCpanel);
+  size_t path = 0;
+  for (const char* function :
+       {"create_full_access", "create_limited", "update", "rename", "rotate", "get_details"}) {
+    for (const char* target : kTargets) {
+      for (const Excess& excess : excesses()) {
+        for (const Form& form : kForms) {
+          const Pairs selectors = {{"cpanel_jsonapi_apiversion", "3"},
+                                   {"cpanel_jsonapi_module", "Tokens"},
+                                   {"cpanel_jsonapi_func", function},
+                                   {"cpanel_jsonapi_user", "root"}};
+          const bool execute = path++ % 2 == 0;
+          field.attack(execute ? std::string("/execute/Tokens/") + function : "/json-api/cpanel",
+                       execute ? Pairs() : selectors, "name", target, excess.uapi, kHarmlessUapi, form);
+        }
+      }
+    }
+  }
+  ck_assert_int_gt(field.attacks_, 6000);
+  ck_assert_int_gt(field.done_, 50);
+  ck_assert_int_gt(field.secrets_, 20);
+}
+END_TEST
+
+START_TEST(a_whm_token_changes_nothing_of_the_accounts_it_reaches) {
+  Battlefield field(kWhm);
+  // Even with what calls of owned accounts take.
+  ck_assert_ok(field.admin
+                   .update_token(change_at(), "owner", kWhm, "manager",
+                                 {.acls = {{"manage-api-tokens", "cpanel-api", "list-accts"}}})
+                   .status);
+  field.changes_ = field.changes();
+  field.before_ = field.admin.list_tokens().value;
+  for (const char* user : {"owner", "owned", "root", "shop"}) {
+    for (const char* function :
+         {"create_full_access", "create_limited", "update", "rename", "rotate", "revoke"}) {
+      for (const char* target : {"new", "full", "elsewhere"}) {
+        for (const Excess& excess : excesses()) {
+          const Pairs through = {{"api.version", "1"},
+                                 {"cpanel.user", user},
+                                 {"cpanel.module", "Tokens"},
+                                 {"cpanel.function", function}};
+          const Pairs panel = {{"cpanel_jsonapi_user", user},
+                               {"cpanel_jsonapi_apiversion", "3"},
+                               {"cpanel_jsonapi_module", "Tokens"},
+                               {"cpanel_jsonapi_func", function}};
+          field.attack("/json-api/uapi_cpanel", through, "name", target, excess.uapi, kHarmlessUapi,
+                       kForms[2]);
+          field.attack("/json-api/cpanel", panel, "name", target, excess.uapi, kHarmlessUapi, kForms[1]);
+        }
+      }
+    }
+  }
+  ck_assert_int_eq(field.done_, 0);
+  const TestJson list = field.call(
+      "/json-api/uapi_cpanel?api.version=1&cpanel.user=owned&cpanel.module=Tokens&cpanel.function=list");
+  ck_assert_msg(list["data"]["uapi"]["status"] == 1, "%s", list.dump().c_str());
+}
+END_TEST
+
+START_TEST(the_page_gives_a_token_nothing_more) {
+  for (Service service : {kWhm, kCpanel}) {
+    Battlefield field(service);
+    const TestJson wishes[] = {
+        {{"full_access", true}},
+        {{"acls", {"third"}}},
+        {{"acls", {"first", "third"}}},
+        {{"acls", {"all"}}},
+        {{"acls", {"first"}}, {"expires_on", nullptr}},
+        {{"acls", {"first"}}, {"expires_on", "2099-12-31"}},
+        {{"acls", {"first"}}, {"addresses", TestJson::array()}},
+        {{"acls", {"first"}}, {"addresses", {"0.0.0.0/0"}}},
+        {{"acls", {"first"}}, {"account", "owned"}},
+        {{"acls", {"first"}}, {"account", "root"}},
+        {{"acls", {"first"}}, {"service", service == kWhm ? "cpanel" : "whm"}},
+        {{"expires_on", nullptr}},
+        {{"addresses", TestJson::array()}},
+    };
+    int done = 0;
+    for (const char* function :
+         {"create", "update", "rename", "rotate", "set_active", "set_tokens_enabled"}) {
+      for (const char* target : kTargets) {
+        for (TestJson input : wishes) {
+          input["name"] = target;
+          input["new_name"] = "renamed";
+          input["overlap_s"] = 60;
+          input["active"] = input["enabled"] = false;
+          const TestJson reply = field.page(function, input);
+          if (field.changes() == field.changes_) continue;
+          ++done;
+          field.try_secrets(reply.dump(), function);
+          for (const Token& token : field.admin.list_tokens().value) {
+            const auto was = std::find_if(field.before_.begin(), field.before_.end(),
+                                          [&](const Token& t) { return t.id == token.id; });
+            const bool unchanged = was != field.before_.end() && Battlefield::same(*was, token);
+            ck_assert_msg(unchanged || field.is_within(token), "%s %s", function, input.dump().c_str());
+          }
+          field.restore();
+        }
+      }
+    }
+    ck_assert_int_gt(done, 5);
+  }
+}
+END_TEST
+
+START_TEST(a_read_only_token_lists_and_no_more) {
+  for (Service service : {kWhm, kCpanel}) {
+    Battlefield field(service);
+    ck_assert_ok(
+        field.admin.update_token(change_at(), "owner", service, "manager", {.read_only = true}).status);
+    field.changes_ = field.changes();
+    const std::string first = service == kWhm ? "/json-api/api_token_" : "/execute/Tokens/";
+    const char* const name = service == kWhm ? "token_name" : "name";
+    for (const char* function :
+         {"create", "create_full_access", "create_limited", "update", "rename", "rotate", "revoke"}) {
+      for (const char* target : kTargets) {
+        field.attack(first + function, {{"api.version", "1"}}, name, target, kHarmlessWhm, {}, kForms[0]);
+        field.attack(first + function, {}, name, target, kHarmlessUapi, {}, kForms[0]);
+      }
+    }
+    ck_assert_int_eq(field.done_, 0);
+    const std::string list = field.send(first + "list?api.version=1").body;
+    ck_assert_msg(list.find("bigger1") != std::string::npos, "%s", list.c_str());
+  }
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("manage_attack");
+  TCase* tcase = tcase_create("manage_attack");
+  tcase_set_timeout(tcase, 300);
+  tcase_add_test(tcase, a_whm_token_comes_by_nothing_more);
+  tcase_add_test(tcase, an_account_token_comes_by_nothing_more);
+  tcase_add_test(tcase, a_whm_token_changes_nothing_of_the_accounts_it_reaches);
+  tcase_add_test(tcase, the_page_gives_a_token_nothing_more);
+  tcase_add_test(tcase, a_read_only_token_lists_and_no_more);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}

@@ -1,0 +1,36 @@
+/// The functions that can be called, by name, and what several of them share. A function takes its
+/// parameters, asks Operations for one thing, and gives the data of the reply; it throws Refused.
+#ifndef TOKENGATE_TOOLS_MANAGE_FUNCTIONS_H_
+#define TOKENGATE_TOOLS_MANAGE_FUNCTIONS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "envelope.h"
+#include "operations.h"
+#include "params.h"
+
+namespace tokengate::manage {
+
+/// A function of UAPI works on the tokens of one account, which need not be the caller's.
+using UapiFunction = Outcome (*)(Operations& operations, const Scope& scope, const Params& params);
+/// Null if there is none of that name.
+UapiFunction find_uapi_function(std::string_view module, std::string_view function);
+
+/// A function of WHM API 1 works on the caller's own tokens.
+using WhmFunction = Outcome (*)(Operations& operations, const Params& params);
+WhmFunction find_whm_function(std::string_view function);
+
+/// `whitelist_ip`, `whitelist_ip-N`; `any` alone is an empty list. Nothing if absent.
+std::optional<std::vector<std::string>> whitelist(const Params& params);
+
+/// Null for what never ends.
+Json end_json(int64_t expires_unix_s);
+/// Null for any address; IPv6 written out in full, as the panel does.
+Json whitelist_json(const Token& token);
+std::string expanded_range(const std::string& range);
+
+}  // namespace tokengate::manage
+
+#endif  // TOKENGATE_TOOLS_MANAGE_FUNCTIONS_H_

@@ -1,0 +1,117 @@
+// UAPI, module Tokens: an account's tokens. create_full_access, list, rename and revoke are the panel's; the
+// rest is ours.
+#include "functions.h"
+
+namespace tokengate::manage {
+namespace {
+
+Json issued_json(const IssuedToken& issued) {
+  return {{"create_time", issued.token.created_unix_s}, {"token", issued.secret}};
+}
+
+/// The panel's fields, then ours.
+Json token_json(const Token& token) {
+  return {{"name", token.name},
+          {"create_time", token.created_unix_s},
+          {"expires_at", end_json(token.expires_unix_s)},
+          {"has_full_access", token.full_access ? 1 : 0},
+          {"features", token.acls},
+          {"readonly", token.read_only ? 1 : 0},
+          {"whitelist_ips", whitelist_json(token)},
+          {"parent", token.parent.empty() ? Json() : Json(token.parent)}};
+}
+
+Outcome create_full_access(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "expires_at", "readonly"});
+  Wish wish;
+  wish.name = params.required("name");
+  wish.full_access = true;
+  wish.expires_unix_s = params.number("expires_at");
+  wish.read_only = params.flag("readonly");
+  return {.data = issued_json(operations.create(scope, wish, Omitted::kKept))};
+}
+
+Outcome create_limited(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "features-N", "expires_at", "whitelist_ip-N", "readonly"});
+  Wish wish;
+  wish.name = params.required("name");
+  wish.acls = params.list("features");
+  wish.expires_unix_s = params.number("expires_at");
+  wish.addresses = whitelist(params);
+  wish.read_only = params.flag("readonly");
+  return {.data = issued_json(operations.create(scope, wish, Omitted::kKept))};
+}
+
+Outcome list(Operations& operations, const Scope& scope, const Params&) {
+  Json tokens = Json::array();
+  for (const Token& token : operations.list(scope)) tokens.push_back(token_json(token));
+  return {.data = tokens, .transformed = true};
+}
+
+Outcome get_details(Operations& operations, const Scope& scope, const Params& params) {
+  const std::string name = params.required("name");
+  const std::optional<Token> token = operations.find(scope, name);
+  if (!token) throw Refused{"There is no API token " + in_quotes(name) + "."};
+  return {.data = token_json(*token)};
+}
+
+Outcome rename(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "new_name"});
+  operations.rename(scope, params.required("name"), params.required("new_name"));
+  return {};
+}
+
+/// What is left out stays as it is.
+Outcome update(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "features-N", "full_access", "expires_at", "whitelist_ip-N", "readonly"});
+  Wish wish;
+  wish.acls = params.list("features");
+  wish.full_access = params.flag("full_access");
+  if (wish.acls && wish.full_access.value_or(false)) throw Refused{"Give either features or full_access."};
+  wish.expires_unix_s = params.number("expires_at");
+  if (wish.expires_unix_s == 0) wish.expires_unix_s = kNeverExpires;
+  wish.addresses = whitelist(params);
+  wish.read_only = params.flag("readonly");
+  return {.data = token_json(operations.update(scope, params.required("name"), wish, Omitted::kKept))};
+}
+
+Outcome rotate(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "overlap"});
+  return {.data = issued_json(
+              operations.rotate(scope, params.required("name"), params.number("overlap").value_or(0)))};
+}
+
+/// As documented, a token that never existed counts as revoked.
+Outcome revoke(Operations& operations, const Scope& scope, const Params& params) {
+  params.require_known({"name", "with_children"});
+  const std::string name = params.required("name");
+  if (operations.find(scope, name))
+    operations.revoke(scope, {name}, params.flag("with_children").value_or(false));
+  return {.data = 1};
+}
+
+constexpr struct {
+  std::string_view name;
+  UapiFunction run;
+} kFunctions[] = {
+    {"create_full_access", create_full_access},
+    {"create_limited", create_limited},
+    {"get_details", get_details},
+    {"list", list},
+    {"rename", rename},
+    {"revoke", revoke},
+    {"rotate", rotate},
+    {"update", update},
+};
+
+}  // namespace
+
+UapiFunction find_uapi_function(std::string_view module, std::string_view function) {
+  if (module != "Tokens") return nullptr;
+  for (const auto& known : kFunctions) {
+    if (known.name == function) return known.run;
+  }
+  return nullptr;
+}
+
+}  // namespace tokengate::manage
