@@ -117,8 +117,11 @@ int compare_token_keys(const MDB_val* a, const MDB_val* b) noexcept {
   uintptr_t page = reinterpret_cast<uintptr_t>(b->mv_data) & ~(kPageBytes - 1);
   if (page != last_page) {
     last_page = page;
-    for (uintptr_t line = page; line < page + kPageBytes; line += kCacheLineBytes) {
+    for (uintptr_t line = page; line < page + kPageBytes; line += 4 * kCacheLineBytes) {
       __builtin_prefetch(reinterpret_cast<const void*>(line));
+      __builtin_prefetch(reinterpret_cast<const void*>(line + kCacheLineBytes));
+      __builtin_prefetch(reinterpret_cast<const void*>(line + 2 * kCacheLineBytes));
+      __builtin_prefetch(reinterpret_cast<const void*>(line + 3 * kCacheLineBytes));
     }
   }
   uint64_t left;
