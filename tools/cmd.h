@@ -18,6 +18,7 @@ void add_exchange_commands(CommandLine& line);  ///< export and import
 void add_recovery_commands(CommandLine& line);  ///< check, repair, backup and restore
 void add_stat_command(CommandLine& line);
 void add_uapi_commands(CommandLine& line);  ///< uapi and whmapi1
+void add_login_command(CommandLine& line);
 void add_completion_command(CommandLine& line);
 
 }  // namespace tokengate::cli

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that Tokengate is built, tried and tested with. Installs only what is missing; needs root
-# only then. Usage: tools/packages.sh [SET…] with the sets build, nginx, apache, test (all of them by default) and bench.
+# only then. Usage: tools/packages.sh [SET…] with the sets build, daemon, nginx, apache, test (all of them by default) and bench.
 set -euo pipefail
 
 packages_of() {
@@ -9,19 +9,24 @@ packages_of() {
       echo ca-certificates cmake g++ libcli11-dev libfmt-dev liblmdb-dev libpugixml-dev libssl-dev ninja-build \
         nlohmann-json3-dev perl pkg-config curl
       ;;
+    daemon)
+      echo libmicrohttpd-dev libpugixml-dev nodejs
+      # Some packages of nodejs bring npm along, and do not go with Debian's.
+      command -v npm >/dev/null || echo npm
+      ;;
     nginx) echo nginx nginx-dev ;;
     apache) echo apache2 apache2-dev ;;
     # What the benchmark compares with; only its own command asks for it.
     bench) echo apache2-utils libbenchmark-dev libnginx-mod-http-lua openssl procps util-linux valgrind ;;
-    test) echo check clang clang-format libbenchmark-dev openssl procps shellcheck strace ;;
+    test) echo check chromium clang clang-format fonts-dejavu-core libbenchmark-dev openssl procps shellcheck strace ;;
     *)
-      echo "packages.sh: no set of packages \"$1\": choose among build, nginx, apache, bench, test" >&2
+      echo "packages.sh: no set of packages \"$1\": choose among build, daemon, nginx, apache, bench, test" >&2
       return 2
       ;;
   esac
 }
 
-[[ $# -gt 0 ]] || set -- build nginx apache test
+[[ $# -gt 0 ]] || set -- build daemon nginx apache test
 
 missing=()
 for set_name in "$@"; do

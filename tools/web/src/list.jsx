@@ -167,7 +167,7 @@ export function WhatStops({ tokens, session }) {
   return (
     <>
       <p>From the very next request on, these stop working, for good:</p>
-      <ul class="what-stops">
+      <ul class="what-stops" tabIndex={0} aria-label="Tokens that stop working">
         {tokens.map((token) => (
           <li key={token.name}>
             <strong>{token.name}</strong>: {permissionWords(token)}; last used: <LastUse token={token} session={session} />

@@ -1,0 +1,270 @@
+// From a request to its answer: who is it, what is asked, who answers.
+#include "site.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "assets.h"
+#include "manage/manage.h"
+
+namespace tokengate::daemon {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kPage = "/tokengate/";
+constexpr std::string_view kPageCalls = "/tokengate/api/";
+constexpr std::string_view kMakeLink = "/tokengate/internal/link";
+constexpr std::string_view kCookie = "__Secure-tokengate";
+
+// No script, style or request but our own, and nobody's frame.
+constexpr const char* kContentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri "
+    "'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
+
+HttpReply plain(int status, std::string_view text) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::string(text) + '\n'};
+}
+
+HttpReply page_reply(int status, const json& body) {
+  return {status, {{"Content-Type", "application/json"}}, body.dump()};
+}
+
+HttpReply page_refusal(int status, std::string_view error) {
+  return page_reply(status, {{"ok", false}, {"error", error}});
+}
+
+void protect(HttpReply* reply) {
+  auto& headers = reply->headers;
+  headers.emplace_back("Cache-Control", "no-store");
+  headers.emplace_back("Content-Security-Policy", kContentPolicy);
+  headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+  headers.emplace_back("Referrer-Policy", "no-referrer");
+  headers.emplace_back("X-Content-Type-Options", "nosniff");
+  headers.emplace_back("X-Frame-Options", "DENY");
+}
+
+/// The value of our cookie; empty if it is not there, or there twice.
+std::string_view cookie_of(const HttpRequest& request) {
+  const std::string* cookies = request.header("Cookie");
+  if (cookies == nullptr) return {};
+  std::string_view rest = *cookies;
+  std::string_view found;
+  while (!rest.empty()) {
+    std::string_view pair = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    while (pair.starts_with(' ')) pair.remove_prefix(1);
+    if (!pair.starts_with(kCookie) || pair.substr(kCookie.size(), 1) != "=") continue;
+    if (!found.empty()) return {};
+    found = pair.substr(kCookie.size() + 1);
+  }
+  return found;
+}
+
+/// Whether a call comes from our own page: a form or an image of another site can send neither the field nor
+/// the type, and its scripts are not allowed to (Fetch standard, CORS-safelisted request headers). A browser
+/// also says itself where a request comes from.
+bool comes_from_the_page(const HttpRequest& request) {
+  const std::string* mark = request.header("X-Tokengate-Page");
+  const std::string* type = request.header("Content-Type");
+  const std::string* site = request.header("Sec-Fetch-Site");
+  return mark != nullptr && *mark == "1" && type != nullptr && type->starts_with("application/json") &&
+         site != nullptr && (site->empty() || *site == "same-origin");
+}
+
+/// For the log: whatever a client may have written into it, it stays one word.
+std::string word(std::string_view text) {
+  std::string safe;
+  for (char c : text.substr(0, 128)) safe += c > 0x20 && c < 0x7F && c != '"' ? c : '_';
+  return safe.empty() ? "-" : safe;
+}
+
+const char* via_name(manage::Identity::Via via) {
+  switch (via) {
+    case manage::Identity::Via::kServer:
+      return "server";
+    case manage::Identity::Via::kToken:
+      return "token";
+    case manage::Identity::Via::kSession:
+      return "session";
+    case manage::Identity::Via::kShell:
+      return "shell";
+  }
+  return "-";
+}
+
+}  // namespace
+
+/// A request being answered: what is known of its sender.
+struct Site::Visit {
+  int64_t now_unix_s = 0;
+  bool identified = false;
+  manage::Identity caller;
+  /// Opened for each request: a store that was replaced is followed, and none is held open in between.
+  Result<Admin> store{{Code::kStore, "the store was not opened"}, {}};
+};
+
+Site::Site(SiteOptions options) : options_(std::move(options)), sessions_(options_.session_s) {}
+
+HttpReply Site::answer(const HttpRequest& request, int64_t now_unix_s) noexcept {
+  try {
+    Visit visit;
+    visit.now_unix_s = now_unix_s;
+    HttpReply reply;
+    {
+      std::lock_guard lock(mutex_);
+      reply = route(request, &visit);
+    }
+    protect(&reply);
+    const manage::Identity& caller = visit.caller;
+    fmt::print(stderr, "tokengated: {} {} status={} user={} service={} via={} token={}\n",
+               word(request.method), word(request.path), reply.status,
+               visit.identified ? word(caller.user) : "-",
+               visit.identified ? service_name(caller.service) : "-",
+               visit.identified ? via_name(caller.via) : "-", visit.identified ? word(caller.token) : "-");
+    return reply;
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "tokengated: %s\n", problem.what());
+    return {500, {}, {}};
+  }
+}
+
+HttpReply Site::route(const HttpRequest& request, Visit* visit) {
+  std::string_view path = request.path;
+  if (path.starts_with(kPage)) {
+    const Asset* asset = find_asset(path.substr(kPage.size()));
+    if (asset != nullptr) return page(request, *asset);
+  }
+  visit->store = Admin::open(options_.store, Admin::Access::kReadWrite);
+  if (!visit->store.ok()) {
+    fmt::print(stderr, "tokengated: {}\n", visit->store.status.message);
+    return page_refusal(503, "The token store cannot be used now; the server's log says why.");
+  }
+  if (path == kMakeLink) return make_link(request, visit);
+  if (path == "/tokengate") return {308, {{"Location", std::string(kPage)}}, {}};
+  if (path.starts_with(kPageCalls)) return page_call(request, visit, path.substr(kPageCalls.size()));
+  if (path.starts_with(kPage)) return plain(404, "There is no such page.");
+  return api_call(request, visit);
+}
+
+HttpReply Site::page(const HttpRequest& request, const Asset& asset) {
+  if (request.method != "GET" && request.method != "HEAD") return plain(405, "This page is only read.");
+  return {200, {{"Content-Type", std::string(asset.content_type)}}, std::string(asset.content)};
+}
+
+HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_view name) {
+  if (request.method != "POST") return page_refusal(405, "Calls of the page are POST requests.");
+  if (!comes_from_the_page(request)) return page_refusal(403, "This is not a request of the page itself.");
+  if (name == "login") return redeem_link(request, visit);
+  if (!identify_by_headers(request, visit) && !identify_by_session(request, visit)) {
+    return page_refusal(401, "Nobody is signed in.");
+  }
+  if (name == "logout") {
+    sessions_.end(cookie_of(request));
+    HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
+    reply.headers.emplace_back(
+        "Set-Cookie",
+        fmt::format("{}=; Path={}; Max-Age=0; Secure; HttpOnly; SameSite=Strict", kCookie, kPage));
+    return reply;
+  }
+  manage::Reply reply = manage::answer_page(visit->store.value, options_.settings,
+                                            {request.method, request.path, request.query, "application/json",
+                                             request.body, visit->caller, visit->now_unix_s},
+                                            name);
+  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+}
+
+/// Scripts come with a token, through the web server; a browser's cookie counts for nothing here.
+HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
+  if (!identify_by_headers(request, visit)) {
+    return plain(403,
+                 "The management API is reached through the web server, which verifies the token first.");
+  }
+  const std::string* type = request.header("Content-Type");
+  if (type == nullptr) return plain(400, "There is more than one Content-Type.");
+  manage::Reply reply = manage::answer_api(
+      visit->store.value, options_.settings,
+      {request.method, request.path, request.query, *type, request.body, visit->caller, visit->now_unix_s});
+  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+}
+
+bool Site::is_web_server(const HttpRequest& request) const {
+  return request.peer.has_value() && options_.web_users.contains(*request.peer);
+}
+
+bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
+  if (!is_web_server(request)) return false;
+  const std::string* user = request.header("X-Tokengate-User");
+  const std::string* service = request.header("X-Tokengate-Service");
+  const std::string* token = request.header("X-Tokengate-Token");
+  if (user == nullptr || service == nullptr || token == nullptr || user->empty()) return false;
+  manage::Identity& caller = visit->caller;
+  caller.user = *user;
+  caller.token = *token;
+  caller.via = token->empty() ? manage::Identity::Via::kServer : manage::Identity::Via::kToken;
+  if (*service == "whm") {
+    caller.service = Service::kWhm;
+  } else if (*service != "cpanel") {
+    return false;
+  }
+  visit->identified = caller.via == manage::Identity::Via::kToken || options_.server_login;
+  return visit->identified;
+}
+
+bool Site::identify_by_session(const HttpRequest& request, Visit* visit) {
+  const Guest* guest = sessions_.find(cookie_of(request), visit->now_unix_s);
+  if (guest == nullptr) return false;
+  Result<Account> account = visit->store.value.find_account(guest->user);
+  if (!account.ok() || account.value.id != guest->account_id) return false;
+  visit->caller = {};
+  visit->caller.user = guest->user;
+  visit->caller.service = guest->service;
+  visit->caller.via = manage::Identity::Via::kSession;
+  visit->identified = true;
+  return true;
+}
+
+/// `tokengate login` asks for it, over the socket, as root or as the daemon's own user.
+HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
+  if (request.method != "POST" || !request.peer.has_value() ||
+      !options_.login_users.contains(*request.peer)) {
+    return page_refusal(403, "Only the store's owner may make links, on this host.");
+  }
+  json wanted = json::parse(request.body, nullptr, false);
+  if (!wanted.is_object() || !wanted["user"].is_string() || !wanted["service"].is_string()) {
+    return page_refusal(400, "A link needs a user and a service.");
+  }
+  Guest guest{.user = wanted["user"]};
+  guest.service = wanted["service"] == "whm" ? Service::kWhm : Service::kCpanel;
+  Result<Account> account = visit->store.value.find_account(guest.user);
+  if (!account.ok()) return page_refusal(404, account.status.message);
+  guest.account_id = account.value.id;
+  std::string key = sessions_.make_link(guest, visit->now_unix_s);
+  if (key.empty()) return page_refusal(500, "The system gave no random bytes.");
+  std::string base = options_.public_url.empty() ? std::string(kPage) : options_.public_url;
+  return page_reply(200,
+                    {{"ok", true}, {"data", {{"link", base + "#login=" + key}, {"seconds", kLinkSeconds}}}});
+}
+
+HttpReply Site::redeem_link(const HttpRequest& request, Visit* visit) {
+  json wanted = json::parse(request.body, nullptr, false);
+  std::optional<std::string> session;
+  if (wanted.is_object() && wanted["key"].is_string()) {
+    session = sessions_.redeem(wanted["key"].get<std::string>(), visit->now_unix_s);
+  }
+  if (!session) {
+    return page_refusal(
+        200, "This link does not work, or no longer: links work once, for ten minutes. Make a new one.");
+  }
+  HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
+  reply.headers.emplace_back(
+      "Set-Cookie", fmt::format("{}={}; Path={}; Max-Age={}; Secure; HttpOnly; SameSite=Strict", kCookie,
+                                *session, kPage, sessions_.session_s()));
+  return reply;
+}
+
+}  // namespace tokengate::daemon

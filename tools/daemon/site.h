@@ -1,0 +1,59 @@
+/// What the daemon answers: the page, its sessions, and the management API. No sockets, so that it can be
+/// tested without any.
+#ifndef TOKENGATE_TOOLS_DAEMON_SITE_H_
+#define TOKENGATE_TOOLS_DAEMON_SITE_H_
+
+#include <sys/types.h>
+
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "http_server.h"
+#include "manage/request.h"
+#include "sessions.h"
+#include "tokengate/admin.h"
+
+namespace tokengate::daemon {
+
+struct SiteOptions {
+  std::string store;
+  std::set<uid_t> web_users;    ///< whose identity headers are believed
+  std::set<uid_t> login_users;  ///< who may ask for one-time links
+  /// Believe the web server, too, when it names a person without a token (its own authentication).
+  bool server_login = false;
+  std::string public_url;  ///< of the page, ends in `/`; empty: links hold the path alone
+  int64_t session_s = 3600;
+  manage::Settings settings;
+};
+
+struct Asset;
+
+/// Thread-safe.
+class Site {
+ public:
+  explicit Site(SiteOptions options);
+
+  /// Answers, and writes one line to the log: who, what, how it ended; never a parameter or a key.
+  HttpReply answer(const HttpRequest& request, int64_t now_unix_s) noexcept;
+
+ private:
+  struct Visit;
+  HttpReply route(const HttpRequest& request, Visit* visit);
+  static HttpReply page(const HttpRequest& request, const Asset& asset);
+  HttpReply page_call(const HttpRequest& request, Visit* visit, std::string_view name);
+  HttpReply api_call(const HttpRequest& request, Visit* visit);
+  HttpReply make_link(const HttpRequest& request, Visit* visit);
+  HttpReply redeem_link(const HttpRequest& request, Visit* visit);
+  bool identify_by_headers(const HttpRequest& request, Visit* visit) const;
+  bool identify_by_session(const HttpRequest& request, Visit* visit);
+  bool is_web_server(const HttpRequest& request) const;
+
+  const SiteOptions options_;
+  std::mutex mutex_;  // one request at a time: an environment is opened once in a process
+  Sessions sessions_;
+};
+
+}  // namespace tokengate::daemon
+
+#endif  // TOKENGATE_TOOLS_DAEMON_SITE_H_
