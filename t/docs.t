@@ -86,7 +86,7 @@ like($text, qr/^\|\s*`?$_`?\s*\|/m, "exit code $_ is documented") for sort keys 
 # And nothing is documented that is not there.
 my %exists = map { $_ => 1 } @nginx_directives, @apache_directives, @apache_variables, map { s/^\$//r } @nginx_variables;
 $exists{$_} = 1 for qw(TOKENGATE_STORE tokengate_module tokengate_core tokengate_), $nginx =~ /\b(tokengate_\w+)\b/g;
-$exists{$_} = 1 for sources('CMakeLists.txt') =~ /\b(TOKENGATE_\w+)\b/g;
+$exists{$_} = 1 for sources('CMakeLists.txt tools/daemon/CMakeLists.txt') =~ /\b(TOKENGATE_\w+)\b/g;
 $exists{$_} = 1 for read_file("$root/tools/run-tests") =~ /\b(TOKENGATE_\w+)\b/g;
 my @named = $text =~ /(?<![\w\/.-])\$?(tokengate_[a-z_]+|Tokengate[A-Z]\w+|TOKENGATE_[A-Z_]+)\b(?![.])/g;
 ok($exists{$_}, "$_, which the documents name, exists") for unique(@named);

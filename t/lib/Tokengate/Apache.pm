@@ -63,6 +63,7 @@ sub _location ($self, $path, $settings, $site) {
         http_uri => "ProxyPass http://127.0.0.1:$port$path",
         fastcgi  => "ProxyPass fcgi://127.0.0.1:$port$path",
         uwsgi    => "ProxyPass uwsgi://127.0.0.1:$port$path",
+        unix     => 'ProxyPass "unix:' . ($all->{socket} // '') . "|http://localhost$path\" nocanon",
         redirect => "ProxyPass !\n    RewriteEngine on\n    RewriteRule \"$path(.*)\" \"/\$1\"",
         none     => '');
     my $own = {%$settings, require => $all->{require}};

@@ -11,6 +11,11 @@ use constant kHangSeconds => 60;
 sub connect ($class, $port) {
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp')
         or die "cannot connect to 127.0.0.1:$port: $!";
+    return $class->over($socket);
+}
+
+# On a connection that stands already.
+sub over ($class, $socket) {
     $socket->autoflush(1);
     return bless {socket => $socket, buffer => '', ended => 0}, $class;
 }

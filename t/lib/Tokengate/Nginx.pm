@@ -46,6 +46,7 @@ sub _location ($self, $path, $settings, $site) {
         http_uri => "proxy_pass http://127.0.0.1:$port$path;",
         fastcgi  => "include /etc/nginx/fastcgi.conf; fastcgi_pass 127.0.0.1:$port;",
         uwsgi    => "include /etc/nginx/uwsgi_params; uwsgi_pass 127.0.0.1:$port;",
+        unix     => 'proxy_pass http://unix:' . ($settings->{socket} // $site->{socket} // '') . ';',
         redirect => 'try_files /nothing-is-here /$1$is_args$args;',
         none     => '');
     my $match = $kind eq 'redirect' ? "~ ^\Q$path\E(.*)" : $path;
