@@ -76,6 +76,7 @@ Rules rules_of(const DirConfig* config, const Need* need) noexcept {
   if (config->schemes != kUnset) rules.schemes = static_cast<uint8_t>(config->schemes);
   if (config->key_header != nullptr && *config->key_header != '\0') rules.schemes |= kSchemeHeader;
   rules.plain_http = config->plain_http == 1;
+  rules.notes_use = config->report_only != 1;
   if (need != nullptr) rules.required_acls = need->acls;
   return rules;
 }

@@ -24,6 +24,15 @@ class AclSet {
   }
   bool empty() const noexcept { return words_ == decltype(words_){}; }
   bool operator==(const AclSet&) const = default;
+  /// Whether it has every ACL of `other`.
+  bool contains(const AclSet& other) const noexcept {
+    for (size_t i = 0; i < words_.size(); ++i) {
+      if ((other.words_[i] & ~words_[i]) != 0) return false;
+    }
+    return true;
+  }
+  /// ACL n is bit n % 64 of word n / 64.
+  const std::array<uint64_t, kMaxBytes / 8>& words() const noexcept { return words_; }
 
   /// Little-endian bytes without trailing zeros.
   std::string to_bytes() const {
@@ -42,7 +51,7 @@ class AclSet {
   }
 
  private:
-  std::array<uint64_t, 4> words_{};
+  std::array<uint64_t, kMaxBytes / 8> words_{};
 };
 
 /// Whether a set that is still in its byte form has an ACL: the request path does not unpack sets.

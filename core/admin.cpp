@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "journal.h"
 #include "names.h"
+#include "usage_file.h"
 
 namespace tokengate {
 namespace {
@@ -157,10 +158,13 @@ Result<StoreStat> Admin::stat() const {
     require(transaction.count(Table::kAcls, &stat.acls));
     require(transaction.count(Table::kCatalog, &stat.catalog_functions));
     require(transaction.count(Table::kJournal, &stat.journal_entries));
-    Bytes id;
-    require(transaction.get(Table::kMeta, kStoreIdKey, &id));
-    stat.store_id = to_hex({reinterpret_cast<const uint8_t*>(id.data()), id.size()});
+    StoreId id = tables.store_id();
+    stat.store_id = to_hex(id);
     stat.format_version = kFormatVersion;
+    UsageFile usage(impl_->path_, id);
+    stat.usage_slots = usage.slots();
+    stat.usage_since_unix_s = usage.since_unix_s();
+    stat.usage_problem = usage.problem();
   });
   if (result.ok()) {
     Environment::Figures figures = impl_->environment_.figures();

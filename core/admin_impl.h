@@ -15,6 +15,7 @@
 #include "route.h"
 #include "store.h"
 #include "tokengate/admin.h"
+#include "usage.h"
 
 namespace tokengate {
 
@@ -127,6 +128,7 @@ class Tables {
   /// The next id of a kind, of which there is none in a store that never gave one.
   std::optional<uint64_t> counter(std::string_view counter);
   void set_counter(std::string_view counter, uint64_t next);
+  StoreId store_id();
 
   void journal(const Change& change, std::string_view action, std::string_view object,
                std::string_view detail = {});
@@ -171,6 +173,10 @@ class Admin::Impl {
   Status check_change(const Change& change) const;
   template <class Work>
   Status write(const Change& change, Work&& work);
+  /// The usage map gets room for the tokens that there will be; `first_new_id` as next_token_id() was before.
+  void keep_usage(Tables& tables, std::optional<uint64_t> first_new_id, const Change& change) const;
+  /// Nothing if it is damaged.
+  static std::optional<uint64_t> next_token_id(Tables& tables);
 
   const std::string path_;
   const RandomSource random_;
@@ -192,7 +198,9 @@ Status Admin::Impl::write(const Change& change, Work&& work) {
       Transaction transaction;
       require(transaction.begin_write(environment_));
       Tables tables(transaction);
+      std::optional<uint64_t> first_new_id = next_token_id(tables);
       work(tables);
+      keep_usage(tables, first_new_id, change);
       require(transaction.commit());
       return {};
     } catch (const Failure& failure) {

@@ -9,6 +9,7 @@
 
 #include "admin_impl.h"
 #include "hash.h"
+#include "usage_file.h"
 
 namespace tokengate {
 namespace {
@@ -73,7 +74,7 @@ Status create_store(const StoreSpec& spec, const Change& change) {
     StoreError error = environment.open(spec.path, Environment::Mode::kCreate);
     umask(before);
     if (error == StoreError::kNone) error = set_store_modes(spec.path, group);
-    std::array<uint8_t, 16> store_id{};
+    StoreId store_id{};
     if (error == StoreError::kNone && !random_bytes(store_id)) error = StoreError::kSystem;
     if (error == StoreError::kNone) {
       try {
@@ -88,6 +89,7 @@ Status create_store(const StoreSpec& spec, const Change& change) {
         bool added = false;
         for (Service service : {Service::kCpanel, Service::kWhm}) tables.define_acl(service, "all", &added);
         tables.journal(change, "store.create", to_hex(store_id));
+        keep_usage_file(spec.path, {store_id, 1, 1, change.now_unix_s});
         require(transaction.commit());
       } catch (const StoreFailure& failure) {
         error = failure.error;

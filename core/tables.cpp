@@ -377,6 +377,15 @@ void Tables::erase_former_secret(WorkingToken* token) {
   token->has_former = false;
 }
 
+StoreId Tables::store_id() {
+  StoreId id;
+  Bytes value;
+  require(transaction_.get(Table::kMeta, kStoreIdKey, &value));
+  if (value.size() != id.size()) throw StoreFailure{StoreError::kDamaged};
+  std::memcpy(id.data(), value.data(), id.size());
+  return id;
+}
+
 void Tables::journal(const Change& change, std::string_view action, std::string_view object,
                      std::string_view detail) {
   JournalRecord record;

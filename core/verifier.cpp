@@ -53,6 +53,10 @@ bool ReaderSeat::lost_pages() const noexcept {
   return verifier_.guard_.was_hit() || verifier_.lock_guard_.was_hit();
 }
 
+UsageMap* ReaderSeat::usage() const noexcept {
+  return verifier_.published_usage_.load();
+}
+
 void ReaderSeat::drop() noexcept {
   catalog_cursor_.close();
   transaction_.abort();
@@ -81,6 +85,7 @@ bool Verifier::Impl::maintain() noexcept {
       (damaged || guard_.was_hit() || lock_guard_.was_hit() || !environment_.is_current() || is_misled()))
     close();
   if (!environment_.is_open()) open();
+  if (environment_.is_open()) follow_usage();
   return environment_.is_open();
 }
 
@@ -131,9 +136,23 @@ void Verifier::Impl::publish() noexcept {
   published_.store(&environment_);
 }
 
-/// On return no reader is in, and none comes in until publish(). Readers stay in for microseconds.
+/// The usage map may grow, or be replaced, damaged or removed, at any time, and no decision waits for it.
+void Verifier::Impl::follow_usage() noexcept {
+  if (usage_ != nullptr && usage_->is_current()) return;
+  std::unique_ptr<UsageMap> former = std::move(usage_);
+  usage_ = UsageMap::open(path_);
+  published_usage_.store(usage_.get());
+  wait_for_readers();  // that may still be in the former one
+}
+
+/// On return no reader is in, and none comes in until publish().
 void Verifier::Impl::unpublish() noexcept {
   published_.store(nullptr);
+  wait_for_readers();
+}
+
+/// Whoever was in at the call has been out. Readers stay in for microseconds.
+void Verifier::Impl::wait_for_readers() noexcept {
   for (ReaderSeat* seat : seats_) {
     while (seat->in_.load()) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }

@@ -8,6 +8,7 @@
 #define TOKENGATE_VERIFIER_H_
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "fault_guard.h"
 #include "store.h"
 #include "tokengate/verify.h"
+#include "usage.h"
 
 namespace tokengate {
 
@@ -37,6 +39,8 @@ class alignas(64) ReaderSeat {
   void report_damage() noexcept;
   /// Whether parts of the data file were missing when they were read: what was found means nothing then.
   bool lost_pages() const noexcept;
+  /// Null if there is none.
+  UsageMap* usage() const noexcept;
 
  private:
   friend class Verifier::Impl;
@@ -65,16 +69,20 @@ class Verifier::Impl {
   void open() noexcept;
   bool is_misled() noexcept;
   void close() noexcept;
+  void follow_usage() noexcept;
   void unpublish() noexcept;
+  void wait_for_readers() noexcept;
   void publish() noexcept;
 
   const std::string path_;
-  mutable std::mutex mutex_;                      // guards all below but the two atomics
-  std::atomic<Environment*> published_{nullptr};  // null: no store; readers look only at this
+  mutable std::mutex mutex_;                         // guards all below but the atomics
+  std::atomic<Environment*> published_{nullptr};     // null: no store; readers look only at this
+  std::atomic<UsageMap*> published_usage_{nullptr};  // and, once in, at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
   FaultGuard guard_;       // over the environment's map
   FaultGuard lock_guard_;  // and that of its lock file
+  std::unique_ptr<UsageMap> usage_;
   std::vector<ReaderSeat*> seats_;
   std::string problem_;
 };

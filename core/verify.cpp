@@ -103,6 +103,7 @@ class Reader::Impl {
 
   ReaderSeat seat_;
   CatalogCache catalog_cache_;
+  Use use_;
   Route route_;  // large, so not on the stack of every request
 };
 
@@ -150,6 +151,9 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   decision.outcome = check_caller(rules, credentials, connection, report, &token, &decision.caller);
   if (decision.outcome != Outcome::kGranted) return decision;
   decision.caller_identified = true;
+  UsageMap* usage = rules.notes_use ? seat_.usage() : nullptr;
+  if (usage != nullptr) usage->prefetch(token.token_id);
+  use_ = {};
 
   // From here on each step must pass for the next to be asked; the last one's word is the decision.
   decision.outcome = check_route(rules, call, report);
@@ -160,6 +164,9 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   decision.outcome = check_targets(token, report, &decision);
   // Where pages of the catalog are gone, a call looks like one that it does not list.
   if (seat_.lost_pages()) decision.outcome = damaged();
+  if (usage != nullptr && decision.outcome == Outcome::kGranted) {
+    usage->note(token.token_id, connection.now_unix_s, connection.client, use_);
+  }
   return decision;
 }
 
@@ -287,8 +294,9 @@ Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const Tok
 /// 9110 9.2.1); for panel calls, which say nothing by their method, check_call_acls() looks further.
 Outcome Reader::Impl::check_required_acls(const Rules& rules, const Call& call, const TokenRecord& token,
                                           Decision* decision) noexcept {
-  if (token.read_only && route_.calls[0].api == Api::kHttp && call.method != "GET" && call.method != "HEAD") {
-    return Outcome::kAclDenied;
+  if (route_.calls[0].api == Api::kHttp && call.method != "GET" && call.method != "HEAD") {
+    use_.writes = true;
+    if (token.read_only) return Outcome::kAclDenied;
   }
   for (std::string_view name : rules.required_acls) {
     decision->acl.assign(name);
@@ -300,7 +308,9 @@ Outcome Reader::Impl::check_required_acls(const Rules& rules, const Call& call, 
     StoreError error = seat_.transaction().get(Table::kAcls, Bytes(key, 1 + name.size()), &value);
     if (error == StoreError::kNotFound) return Outcome::kAclDenied;
     if (error != StoreError::kNone || value.size() != 1) return damaged();
-    if (!token_may_use(token, static_cast<uint8_t>(value[0]))) return Outcome::kAclDenied;
+    auto acl = static_cast<uint8_t>(value[0]);
+    if (!token_may_use(token, acl)) return Outcome::kAclDenied;
+    use_.acls.add(acl);
   }
   return Outcome::kGranted;
 }
@@ -317,8 +327,10 @@ Outcome Reader::Impl::check_call_acls(const Rules& rules, const RoutedCall& call
     decision->acl.clear();
     return Outcome::kAclDenied;
   }
+  if (!row.read) use_.writes = true;
   if (location_decides) return Outcome::kGranted;
   if (row.unlisted) {
+    use_.unlisted = true;
     decision->acl.clear();
     return token_may_call_unlisted(token) ? Outcome::kGranted : Outcome::kAclDenied;
   }
@@ -330,6 +342,7 @@ Outcome Reader::Impl::check_call_acls(const Rules& rules, const RoutedCall& call
   while (next_catalog_acl(&row.acls, &acl)) {
     decision->acl.assign(acl.name);
     if (!token_may_use(token, acl.number)) return Outcome::kAclDenied;
+    use_.acls.add(acl.number);
   }
   return Outcome::kGranted;
 }

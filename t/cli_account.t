@@ -51,8 +51,8 @@ is_deeply([map { $_->{username} } @{ $cli->json(qw(account list)) }], [qw(agency
 
 my $show = $cli->ok(qw(account show store));
 like($show, qr/^Possesses dns\.$/m,                       'show says what it possesses');
-like($show, qr/^SERVICE +NAME +STATE +ENDS +MAY CALL$/m,  'show has a table of its tokens');
-like($show, qr/^cpanel +ci +active +never +email$/m,      'with a line each');
+like($show, qr/^SERVICE +NAME +STATE +ENDS +LAST USED +MAY CALL$/m,  'show has a table of its tokens');
+like($show, qr/^cpanel +ci +active +never +never +email$/m,      'with a line each');
 unlike($show, qr/ $/m, 'no line ends in blanks');
 
 is($cli->run(qw(account delete store))->{exit}, 2, 'delete asks first');

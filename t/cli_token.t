@@ -66,7 +66,7 @@ is($cli->json(qw(token show shop ci))->{service}, 'cpanel', 'one left: no need t
 is_deeply([map { "$_->{service}/$_->{name}" } @{ $cli->json(qw(token list shop)) }],
     [qw(cpanel/ci cpanel/full whm/maker)], 'list of one account');
 is_deeply([map { $_->{name} } @{ $cli->json(qw(token list --service whm)) }], ['maker'], 'list of one service');
-like($cli->ok(qw(token list)), qr/^shop +cpanel +full +active +\S+ +full access \(read only\)$/m, 'list in words');
+like($cli->ok(qw(token list)), qr/^shop +cpanel +full +active +\S+ +never +full access \(read only\)$/m, 'list in words');
 
 # In words.
 my $show = $cli->ok(qw(token show shop full));

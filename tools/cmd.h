@@ -12,7 +12,8 @@ void add_acl_commands(CommandLine& line);
 void add_account_commands(CommandLine& line);
 void add_token_commands(CommandLine& line);
 void add_token_issue_verbs(CommandLine& line, CLI::App* noun);  ///< create, update and rotate
-void add_verify_commands(CommandLine& line);                    ///< verify and explain
+void add_token_advise_verb(CommandLine& line, CLI::App* noun);
+void add_verify_commands(CommandLine& line);  ///< verify and explain
 void add_journal_commands(CommandLine& line);
 void add_exchange_commands(CommandLine& line);  ///< export and import
 void add_recovery_commands(CommandLine& line);  ///< check, repair, backup and restore

@@ -69,20 +69,21 @@ Code show(const Context& context, const std::string& user) {
   const Admin admin = context.open_to_read();
   const Account account = find_account_or_suggest(admin, user);
   const std::vector<Token> tokens = value_of(admin.list_tokens(user));
+  const int64_t now = now_unix_s();
+  const std::vector<TokenUse> uses = value_of(admin.token_use(tokens, now));
   if (context.json) {
     Json json = account_json(account);
     json["tokens"] = Json::array();
-    for (const Token& token : tokens) json["tokens"].push_back(token_json(token));
+    for (size_t i = 0; i < tokens.size(); ++i) json["tokens"].push_back(token_json(tokens[i], uses[i]));
     print_json(json);
     return Code::kOk;
   }
-  const int64_t now = now_unix_s();
   print_line(fmt::format("Account {} (id {}): {}, made {}{}.", account.username, account.id,
                          account_state(account), time_text(account.created_unix_s),
                          account.owner.empty() ? "" : ", owned by " + account.owner));
   print_line(fmt::format("Possesses {}.", acl_list_text(possessed(account))));
   if (!tokens.empty()) print_line("");
-  print_tokens(tokens, /*with_account=*/false, now);
+  print_tokens(tokens, uses, /*with_account=*/false, now);
   return Code::kOk;
 }
 

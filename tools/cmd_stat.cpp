@@ -3,6 +3,7 @@
 
 #include "cmd.h"
 #include "print.h"
+#include "when.h"
 
 namespace tokengate::cli {
 namespace {
@@ -31,7 +32,10 @@ Code stat(const Context& context) {
                 {"file_bytes", stat.file_bytes},
                 {"map_bytes", stat.map_bytes},
                 {"readers_used", stat.readers_used},
-                {"readers_max", stat.readers_max}});
+                {"readers_max", stat.readers_max},
+                {"usage_slots", stat.usage_slots},
+                {"usage_since", stat.usage_since_unix_s == 0 ? Json() : Json(stat.usage_since_unix_s)},
+                {"usage_problem", stat.usage_problem.empty() ? Json() : Json(stat.usage_problem)}});
     return Code::kOk;
   }
   const auto line = [](std::string_view name, const std::string& value) {
@@ -48,6 +52,10 @@ Code stat(const Context& context) {
   line("File", size_text(stat.file_bytes));
   line("Room to grow to", size_text(stat.map_bytes));
   line("Readers", fmt::format("{} of {}", stat.readers_used, stat.readers_max));
+  line("Use of tokens", stat.usage_problem.empty()
+                            ? fmt::format("noted since {}, room for {}", time_text(stat.usage_since_unix_s),
+                                          counted(stat.usage_slots, "token"))
+                            : stat.usage_problem);
   return Code::kOk;
 }
 

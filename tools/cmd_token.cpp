@@ -28,12 +28,14 @@ Code list(const Context& context, const Options& options) {
   const std::optional<Service> service = parse_service_if_any(options.service);
   std::vector<Token> tokens = value_of(admin.list_tokens(options.user, service));
   if (service) std::erase_if(tokens, [&](const Token& token) { return token.service != *service; });
+  const int64_t now = now_unix_s();
+  const std::vector<TokenUse> uses = value_of(admin.token_use(tokens, now));
   if (context.json) {
     JsonList json;
-    for (const Token& token : tokens) json.add(token_json(token));
+    for (size_t i = 0; i < tokens.size(); ++i) json.add(token_json(tokens[i], uses[i]));
     json.end();
   } else {
-    print_tokens(tokens, /*with_account=*/options.user.empty(), now_unix_s());
+    print_tokens(tokens, uses, /*with_account=*/options.user.empty(), now);
   }
   return Code::kOk;
 }
@@ -93,17 +95,19 @@ Code show(const Context& context, const Options& options) {
   const Admin admin = context.open_to_read();
   const Token token =
       find_token_or_suggest(admin, options.user, parse_service_if_any(options.service), options.name);
+  const int64_t now = now_unix_s();
+  const TokenUse use = value_of(admin.token_use({token}, now)).front();
   if (context.json) {
-    print_json(token_json(token));
+    print_json(token_json(token, use));
     return Code::kOk;
   }
-  const int64_t now = now_unix_s();
   const Account account = value_of(admin.find_account(token.account));
   print_line(fmt::format("Token {} (id {}) of {} for the service {}: {}, made {}.", token.name, token.id,
                          token.account, service_name(token.service), token_state(token, now),
                          time_text(token.created_unix_s)));
   describe_rights(token, account);
   describe_validity(token, account, now);
+  for (const std::string& sentence : use_sentences(use, now)) print_line(sentence);
   for (const std::string& warning : escape_warnings(token)) print_line("Warning: " + warning);
   if (token.parent_id != 0) {
     print_line(
@@ -292,6 +296,7 @@ void add_token_commands(CommandLine& line) {
   add_views(line, noun);
   add_rename(line, noun);
   add_ends(line, noun);
+  add_token_advise_verb(line, noun);
   line.add_verb(noun,
                 {"check",
                  "Say whether a text on standard input can be a token, without looking into the store",

@@ -14,6 +14,9 @@ namespace tokengate::cli {
 /// JSON: times are UNIX seconds, and null where there is none (no end, valid at once, no owner).
 Json account_json(const Account& account);
 Json token_json(const Token& token);
+/// The same with a member `use`, which is null if nothing is known of it.
+Json token_json(const Token& token, const TokenUse& use);
+Json use_json(const TokenUse& use);
 
 /// "active", "suspended", "active, tokens off" or "suspended, tokens off".
 std::string account_state(const Account& account);
@@ -24,6 +27,9 @@ std::string token_state(const Token& token, int64_t now_unix_s);
 /// What the token may call, for a table: "email, dns", "full access", with "(read only)" where it is.
 std::string token_rights(const Token& token);
 
+/// How the token was used, in a sentence or two.
+std::vector<std::string> use_sentences(const TokenUse& use, int64_t now_unix_s);
+
 /// One sentence for each ACL of the token that is known to open a way round its limits.
 std::vector<std::string> escape_warnings(const Token& token);
 
@@ -31,7 +37,8 @@ std::vector<std::string> escape_warnings(const Token& token);
 std::string token_parent(const Token& token);
 
 /// A table of tokens; `with_account` adds the column that says whose they are.
-void print_tokens(const std::vector<Token>& tokens, bool with_account, int64_t now_unix_s);
+void print_tokens(const std::vector<Token>& tokens, const std::vector<TokenUse>& uses, bool with_account,
+                  int64_t now_unix_s);
 
 }  // namespace tokengate::cli
 

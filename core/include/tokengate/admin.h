@@ -133,6 +133,40 @@ struct TokenUpdate {
   std::optional<std::string> note = {};
 };
 
+/// What was noted of a token's use. A hint, for people: seen on this host alone, and the web server's user
+/// can write whatever it likes into the store's usage map.
+struct TokenUse {
+  /// False, and nothing else is set, if there is no usage map or what it says of the token cannot be.
+  bool known = false;
+  int64_t since_unix_s = 0;       ///< what happened before is not known
+  uint64_t count = 0;             ///< granted requests since then; with 0 the rest is not set
+  int64_t last_unix_s = 0;        ///< the last of them
+  std::string last_address;       ///< where that came from: an address, `unix:`, or `unknown`
+  std::vector<std::string> acls;  ///< of the token's service, really needed; sorted
+  bool unlisted = false;          ///< it made a call that only full access opens
+  bool writes = false;            ///< it made a call that a read-only token may not make
+};
+
+/// When a token counts as unused, and when enough is known of it to narrow it.
+struct AdviceTerms {
+  int64_t unused_s = int64_t{90} * 24 * 3600;  ///< not used for so long: it can go
+  int64_t watched_s = int64_t{7} * 24 * 3600;  ///< watched for less: too early to tell what it needs
+};
+
+struct Advice {
+  enum Kind : uint8_t {
+    kEnded,      ///< the token has ended already
+    kUnknown,    ///< of its use nothing is known
+    kUnused,     ///< not used for AdviceTerms::unused_s: revoke it
+    kNeverUsed,  ///< not used yet, but not watched for so long either
+    kTooEarly,   ///< used, but watched for less than AdviceTerms::watched_s
+    kNarrow,     ///< it was used for less than it may do: `update` would leave it just that
+    kFits,       ///< it was used for all that it may do
+  };
+  Kind kind = kUnknown;
+  TokenUpdate update;  ///< with kNarrow: for Admin::update_token()
+};
+
 /// A secret that has just been made: the only time it exists outside the client.
 struct IssuedToken {
   Token token;
@@ -181,7 +215,10 @@ struct StoreStat {
   uint64_t file_bytes = 0, map_bytes = 0;
   unsigned readers_used = 0, readers_max = 0;
   unsigned format_version = 0;
-  std::string store_id;  ///< 32 hex digits, chosen when the store was made
+  std::string store_id;            ///< 32 hex digits, chosen when the store was made
+  uint64_t usage_slots = 0;        ///< tokens whose use can be noted
+  int64_t usage_since_unix_s = 0;  ///< when the usage map was made
+  std::string usage_problem;       ///< one sentence on why use is not noted or not known, and the cure
 };
 
 /// What mends a finding.
@@ -231,8 +268,8 @@ struct StoreSpec {
   std::string group = {};  ///< the web server's group, may read; empty: the folder's own group
 };
 
-/// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb 0660, all of the group. Both services start
-/// with the ACL `all`.
+/// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb and usage.map 0660, all of the group. Both
+/// services start with the ACL `all`.
 Status create_store(const StoreSpec& spec, const Change& change);
 
 /// Looks at everything in a store, while others use it: every record, what refers to what, ids, the journal's
@@ -328,6 +365,8 @@ class Admin {
                                      std::string_view secret) const;
   /// `change.acting` as it is now. kRefused if it could manage no token.
   Result<Token> find_acting_token(const Change& change) const;
+  /// How `tokens` were used, in their order.
+  Result<std::vector<TokenUse>> token_use(const std::vector<Token>& tokens, int64_t now_unix_s) const;
   Status rename_token(const Change& change, const std::string& username, Service service,
                       const std::string& name, const std::string& new_name);
   Result<Token> update_token(const Change& change, const std::string& username, Service service,
@@ -402,6 +441,11 @@ enum class TokenTextKind : uint8_t {
   kNotAToken,  ///< no store can hold it
 };
 TokenTextKind check_token_text(std::string_view text) noexcept;
+
+/// The least that a token of `account` would need for what it was used for, and whether it is needed at all.
+/// Pure.
+Advice advise_on_use(const Account& account, const Token& token, const TokenUse& use,
+                     const AdviceTerms& terms, int64_t now_unix_s);
 
 /// The text form of `rows`, in their order: Admin::load_catalog() takes it. A heading of whm1 rows is not
 /// kept in the store, and is written as `-`.

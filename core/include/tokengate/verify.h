@@ -90,6 +90,7 @@ struct Rules {
   Service service = Service::kCpanel;
   uint8_t schemes = kDefaultSchemes;  ///< Scheme bits
   bool plain_http = false;  ///< accept credentials over plain HTTP from anywhere: TLS ended before us
+  bool notes_use = true;    ///< a grant counts as a use of the token; false where it is only tried out
   /// The ACLs that every call here needs, instead of what the catalog says; empty: the catalog decides.
   std::span<const std::string_view> required_acls = {};
 };
@@ -246,7 +247,8 @@ class Reader {
   bool identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
                 Caller* caller) noexcept;
 
-  /// The whole decision, checks 1 to 10. `observer`, if given, hears each check (and may allocate).
+  /// The whole decision, checks 1 to 10. A grant is noted in the store's usage map. `observer`, if given,
+  /// hears each check (and may allocate).
   Decision verify(const Rules& rules, const Credentials& credentials, const Connection& connection,
                   const Call& call, Observer* observer = nullptr) noexcept;
 

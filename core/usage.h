@@ -1,0 +1,102 @@
+/// The file `usage.map` of a store: when, how often, from where and for what each token was used on this
+/// host, one 64-byte slot a token at the index of its id. Slot 0 says what the file is.
+///
+/// The workers of all servers write it through shared memory with relaxed atomic stores: no lock, no system
+/// call. They run as a user that may do anything to what is in it. So it is a hint: nothing in it decides
+/// anything, and whatever is read from it is checked first. Words are in the host's order: the file stays
+/// where it was made.
+#ifndef TOKENGATE_USAGE_H_
+#define TOKENGATE_USAGE_H_
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "acl_set.h"
+#include "fault_guard.h"
+#include "tokengate/verify.h"
+
+namespace tokengate {
+
+inline constexpr size_t kUsageSlotBytes = 64;
+/// More tokens than any store holds. An imported id may be larger: such a token has no slot.
+inline constexpr uint64_t kMostUsageSlots = uint64_t{1} << 28;
+
+using StoreId = std::array<uint8_t, 16>;
+
+std::string usage_file(const std::string& store_path);
+
+/// Slot 0.
+struct UsageHeader {
+  StoreId store_id{};        ///< a file of another store is about other tokens
+  int64_t since_unix_s = 0;  ///< when the file was made: what happened before is not known
+};
+
+/// `slot` is kUsageSlotBytes.
+void encode_usage_header(const UsageHeader& header, char* slot) noexcept;
+/// False unless `slot` is a header of this version.
+bool decode_usage_header(std::string_view slot, UsageHeader* header) noexcept;
+
+/// What a granted request used of its token's rights.
+struct Use {
+  AclSet acls;            ///< of the token's service
+  bool unlisted = false;  ///< a call that only full access opens
+  bool writes = false;    ///< a call that a read-only token may not make
+};
+
+/// What a slot says. `count` 0: never used, and the rest says nothing.
+struct UsageSlot {
+  int64_t last_unix_s = 0;
+  uint64_t count = 0;
+  Address last_address;
+  Use used;
+};
+
+/// What can be true of a slot: uses not before `least_unix_s` nor after `most_unix_s`, of `acls` only.
+struct UsageBounds {
+  int64_t least_unix_s = 0;
+  int64_t most_unix_s = 0;
+  AclSet acls;
+};
+
+/// False, with `*usage` unspecified, if `slot` holds what cannot be. Any bytes may come in.
+bool decode_usage_slot(std::string_view slot, const UsageBounds& bounds, UsageSlot* usage) noexcept;
+
+/// A worker's map of the file. note() and prefetch() are for any number of threads and processes at once.
+class UsageMap {
+ public:
+  /// Null if there is none that this process may write, or the file is something else. Makes system calls.
+  static std::unique_ptr<UsageMap> open(const std::string& store_path) noexcept;
+  ~UsageMap();
+  UsageMap(const UsageMap&) = delete;
+  UsageMap& operator=(const UsageMap&) = delete;
+
+  /// Whether the file is still the one that was mapped, as long as it was then. Makes system calls.
+  bool is_current() const noexcept;
+
+  /// Notes a use at `now_unix_s`. Does nothing for a token that the file has no slot for.
+  void note(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept;
+  /// Has the slot fetched into the processor's cache while the request is still being judged.
+  void prefetch(uint64_t token_id) const noexcept;
+
+ private:
+  UsageMap() noexcept = default;
+  uint64_t* slot(uint64_t token_id) const noexcept;
+
+  uint64_t* words_ = nullptr;
+  uint64_t slots_ = 0;
+  size_t mapped_bytes_ = 0;
+  std::string file_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  off_t file_bytes_ = 0;
+  FaultGuard guard_;  // the file can be cut short, and its disk can be full
+};
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_USAGE_H_

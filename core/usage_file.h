@@ -1,0 +1,59 @@
+/// usage.map from its owner's side: making it, giving it room, reading it. Through read and write calls, so
+/// that nothing that the workers' user does to the file can end the process.
+#ifndef TOKENGATE_USAGE_FILE_H_
+#define TOKENGATE_USAGE_FILE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "usage.h"
+
+namespace tokengate {
+
+/// What a change of the store means for the file.
+struct UsageNeeds {
+  StoreId store_id{};
+  uint64_t first_new_id = 1;  ///< tokens from here on
+  uint64_t next_id = 1;       ///< to before here are new: whatever their slots hold is not about them
+  int64_t now_unix_s = 0;
+};
+
+/// Makes the file if it is missing, or not of this store, with the group of the data file; clears the slots
+/// of new tokens; gives it room for them and for those to come. To be called within the write transaction,
+/// so that nobody else does the same. What goes wrong goes wrong silently: no change of the store fails for
+/// it, and UsageFile::problem() tells.
+void keep_usage_file(const std::string& store_path, UsageNeeds needs);
+
+/// The file opened for reading.
+class UsageFile {
+ public:
+  UsageFile(const std::string& store_path, const StoreId& store_id);
+  ~UsageFile();
+  UsageFile(const UsageFile&) = delete;
+  UsageFile& operator=(const UsageFile&) = delete;
+
+  /// Why workers cannot note anything, or nothing noted can be read; empty if all is well.
+  const std::string& problem() const { return problem_; }
+  /// Whether slots can be read, even if workers cannot write them.
+  bool is_readable() const { return readable_; }
+  int64_t since_unix_s() const { return header_.since_unix_s; }
+  uint64_t slots() const { return slots_; }
+
+  /// The bytes of a token's slot; fewer if the file has none. They hold until the next call.
+  std::string_view slot(uint64_t token_id);
+
+ private:
+  int file_ = -1;
+  bool readable_ = false;
+  std::string problem_;
+  UsageHeader header_;
+  uint64_t slots_ = 0;
+  std::vector<char> part_;  // of the file, from slot first_ on: listings ask for neighbours
+  uint64_t first_ = 0;
+};
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_USAGE_FILE_H_
