@@ -198,7 +198,7 @@ const std::vector<Draw>& drawn(std::vector<Draw>* draws, Choice choice, uint64_t
 void add_benchmarks(Subject* subject, uint64_t tokens) {
   for (auto [choice, name] : kChoices) {
     auto draws = std::make_shared<std::vector<Draw>>();
-    auto add = [=, choice = choice](const std::string& what, auto check) {
+    auto add = [=, choice = choice, name = name](const std::string& what, auto check) {
       benchmark::RegisterBenchmark(
           (what + '/' + name + '/' + std::to_string(tokens)).c_str(), [=](benchmark::State& state) {
             measure(state, drawn(draws.get(), choice, tokens, *subject), choice != Choice::kUnknown, check);
