@@ -15,6 +15,7 @@
 
 #include "admin_impl.h"
 #include "inspection.h"
+#include "usage_file.h"
 
 namespace tokengate {
 namespace {
@@ -36,7 +37,7 @@ constexpr FileRule kFiles[] = {{"", 0750, 0750, false},
 void inspect_files(const std::string& path, CheckReport* report) {
   auto add = [&](Mend mend, std::string text) {
     ++report->finding_count;
-    report->findings.push_back({std::move(text), mend});
+    report->findings.push_back({std::move(text), mend, true});
   };
   struct stat folder {};
   if (stat(path.c_str(), &folder) != 0) return;
@@ -65,6 +66,20 @@ void inspect_files(const std::string& path, CheckReport* report) {
   }
 }
 
+/// The hint of how tokens are used: what is wrong with it is told, and mended by whatever changes the store
+/// next.
+void inspect_usage(const std::string& path, Transaction& transaction, CheckReport* report) {
+  Bytes value;
+  StoreId id{};
+  if (transaction.get(Table::kMeta, kStoreIdKey, &value) != StoreError::kNone || value.size() != id.size())
+    return;
+  std::copy(value.begin(), value.end(), id.begin());
+  UsageFile usage(path, id);
+  if (usage.problem().empty()) return;
+  ++report->finding_count;
+  report->findings.push_back({"how tokens are used is not noted: " + usage.problem(), Mend::kByHand, true});
+}
+
 /// The child's part: everything, to standard text. Lines: a letter and what it stands for.
 std::string inspect(const std::string& path) {
   std::string text;
@@ -82,13 +97,14 @@ std::string inspect(const std::string& path) {
     Inspection inspection(tables, kMaxFindings);
     inspection.run();
     report = inspection.report();
+    inspect_usage(path, transaction, &report);
     transaction.abort();
     // Reads all pages once more, and counts them against those that are free.
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (environment.copy_to(nowhere) != StoreError::kNone) {
       ++report.finding_count;
-      report.findings.push_back(
-          {"the pages of data.mdb do not add up: the file is damaged; restore a backup", Mend::kRestore});
+      report.findings.push_back({"the pages of data.mdb do not add up: the file is damaged; restore a backup",
+                                 Mend::kRestore, false});
     }
     break;
   }
@@ -97,7 +113,8 @@ std::string inspect(const std::string& path) {
   }
   inspect_files(path, &report);
   for (const Finding& finding : report.findings) {
-    text.append("F").append(1, static_cast<char>('0' + static_cast<int>(finding.mend)));
+    text.append(finding.is_of_files ? "f" : "F")
+        .append(1, static_cast<char>('0' + static_cast<int>(finding.mend)));
     text.append(finding.text).append("\n");
   }
   text += "R" + std::to_string(report.accounts) + " " + std::to_string(report.tokens) + " " +
@@ -137,8 +154,10 @@ bool read_report(std::string_view text, Result<CheckReport>* result) {
       result->status = {Code::kStore, std::string(line.substr(1))};
       return true;
     }
-    if (line.starts_with("F") && line.size() > 2) {
-      result->value.findings.push_back({std::string(line.substr(2)), static_cast<Mend>(line[1] - '0')});
+    bool is_of_files = line.starts_with("f");
+    if ((is_of_files || line.starts_with("F")) && line.size() > 2) {
+      result->value.findings.push_back(
+          {std::string(line.substr(2)), static_cast<Mend>(line[1] - '0'), is_of_files});
     }
     if (line.starts_with("R")) {
       CheckReport& report = result->value;
@@ -183,7 +202,7 @@ Result<CheckReport> check_store(const std::string& path) {
     result.value.finding_count = 1;
     result.value.findings.push_back(
         {"reading the store ends with " + how + ": LMDB's own pages are damaged; restore a backup",
-         Mend::kRestore});
+         Mend::kRestore, false});
   }
   return result;
 }

@@ -53,7 +53,7 @@ CheckReport Inspection::report() const {
 
 void Inspection::add(Mend mend, std::string text) {
   ++report_.finding_count;
-  if (faults_.size() < most_faults_) faults_.push_back({{std::move(text), mend}, {}, {}, {}});
+  if (faults_.size() < most_faults_) faults_.push_back({{std::move(text), mend, false}, {}, {}, {}});
 }
 
 void Inspection::add_mendable(std::string object, const std::string& problem, const std::string& deed,
@@ -62,7 +62,7 @@ void Inspection::add_mendable(std::string object, const std::string& problem, co
   if (faults_.size() >= most_faults_) return;
   std::string text = problem + "; `tokengate repair` " + deed;
   faults_.push_back(
-      {{std::move(text), Mend::kRepair}, std::move(object), problem + "; " + deed, std::move(act)});
+      {{std::move(text), Mend::kRepair, false}, std::move(object), problem + "; " + deed, std::move(act)});
 }
 
 void Inspection::walk(Table table, std::string_view name, bool integer_keys, const Visit& visit) {

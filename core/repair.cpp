@@ -53,7 +53,7 @@ Result<RepairReport> repair_store(const std::string& path, const Change& change,
     result.value.deeds = std::move(deeds.value);
   }
   for (const Finding& finding : before.value.findings) {
-    if (finding.mend == Mend::kRepair && finding.text.starts_with(path)) {
+    if (finding.mend == Mend::kRepair && finding.is_of_files) {
       result.value.deeds.push_back(finding.text);
     }
   }

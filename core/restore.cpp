@@ -253,7 +253,7 @@ Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& chang
         {Code::kRefused, spec.backup + " is no backup that can be restored: " + checked.status.message});
   }
   for (const Finding& finding : checked.value.findings) {
-    if (finding.text.starts_with(work.path())) continue;  // modes: set below
+    if (finding.is_of_files) continue;  // made and set below
     return fail({Code::kRefused, spec.backup + " is damaged, and nothing was restored: " + finding.text});
   }
   {

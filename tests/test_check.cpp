@@ -467,6 +467,20 @@ START_TEST(modes_are_found_and_set) {
 }
 END_TEST
 
+START_TEST(a_foreign_usage_file_is_found_and_the_next_change_replaces_it) {
+  Patient patient;
+  std::ofstream(patient.path() + "/usage.map") << "something else";
+  auto report = check_store(patient.path());
+  ck_assert_ok(report.status);
+  ck_assert_uint_eq(report.value.finding_count, 1);
+  ck_assert(report.value.findings[0].text.find("how tokens are used is not noted") == 0);
+  auto admin = Admin::open(patient.path(), Admin::Access::kReadWrite);
+  ck_assert_ok(admin.value.create_account(change_at(), {.username = "next"}).status);
+  admin.value = {};
+  ck_assert_uint_eq(check_store(patient.path()).value.finding_count, 0);
+}
+END_TEST
+
 START_TEST(damaged_pages_end_no_check) {
   Patient patient;
   std::string data = patient.path() + "/data.mdb";
@@ -606,6 +620,7 @@ Suite* suite() {
   tcase_add_test(tcase, what_cannot_be_mended_stays_refused);
   tcase_add_test(tcase, damage_that_needs_a_person_or_a_backup_is_left_alone);
   tcase_add_test(tcase, modes_are_found_and_set);
+  tcase_add_test(tcase, a_foreign_usage_file_is_found_and_the_next_change_replaces_it);
   tcase_add_test(tcase, damaged_pages_end_no_check);
   tcase_add_test(tcase, no_store_is_trouble_and_no_finding);
   tcase_add_test(tcase, a_backup_restores_everything);

@@ -231,6 +231,7 @@ enum class Mend : uint8_t {
 struct Finding {
   std::string text;  ///< one sentence: what is wrong, what it means, what mends it
   Mend mend = Mend::kRestore;
+  bool is_of_files = false;  ///< of modes, owners and the files beside data.mdb, which a backup does not hold
 };
 
 struct CheckReport {
@@ -273,8 +274,8 @@ struct StoreSpec {
 Status create_store(const StoreSpec& spec, const Change& change);
 
 /// Looks at everything in a store, while others use it: every record, what refers to what, ids, the journal's
-/// chain, LMDB's pages, the files' modes. kStore if it cannot be opened at all. Starts a process and waits
-/// for it, so that no damage can end this one: not for a program with threads.
+/// chain, LMDB's pages, the files and their modes. kStore if it cannot be opened at all. Starts a process and
+/// waits for it, so that no damage can end this one: not for a program with threads.
 Result<CheckReport> check_store(const std::string& path);
 
 /// Mends what check_store() says it can: records that repeat others are written anew from them; a token whose
