@@ -226,6 +226,11 @@ START_TEST(a_call_for_another_account_notes_the_callers_acls) {
   TokenUse use = world.use_of("reseller", "w", Service::kWhm);
   ck_assert_view_eq(texts(use.acls), "cpanel-api list-accts");
   ck_assert(!use.writes && !use.unlisted);
+  // The last check of all refuses this one.
+  ck_assert(world.ask(world.whm, "/json-api/uapi_cpanel",
+                      "cpanel.user=reseller&cpanel.module=Email&cpanel.function=list_pops") ==
+            Outcome::kTargetDenied);
+  ck_assert_uint_eq(world.use_of("reseller", "w", Service::kWhm).count, 1);
 }
 END_TEST
 

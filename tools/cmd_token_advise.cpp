@@ -141,15 +141,18 @@ void print_case(const Case& found, const Options& options, int64_t now) {
 /// Those without a proposal, when all were asked for, in one line.
 void print_rest(const std::vector<Case>& cases, size_t shown) {
   std::string parts;
-  const std::pair<Advice::Kind, const char*> kKinds[] = {{Advice::kFits, "used for all that they may do"},
-                                                         {Advice::kTooEarly, "watched too briefly"},
-                                                         {Advice::kNeverUsed, "never used so far"},
-                                                         {Advice::kUnknown, "not known"},
-                                                         {Advice::kEnded, "ended"}};
-  for (const auto& [kind, words] : kKinds) {
+  const struct {
+    Advice::Kind kind;
+    const char* words;
+  } kKinds[] = {{Advice::kFits, "used for all that they may do"},
+                {Advice::kTooEarly, "watched too briefly"},
+                {Advice::kNeverUsed, "never used so far"},
+                {Advice::kUnknown, "not known"},
+                {Advice::kEnded, "ended"}};
+  for (const auto& row : kKinds) {
     const auto n = std::count_if(cases.begin(), cases.end(),
-                                 [&](const Case& found) { return found.advice.kind == kind; });
-    if (n > 0) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", n, words);
+                                 [&](const Case& found) { return found.advice.kind == row.kind; });
+    if (n > 0) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", n, row.words);
   }
   if (shown == 0) print_line("Nothing to propose.");
   if (!parts.empty()) print_line(fmt::format("Without a proposal: {}.", parts));
