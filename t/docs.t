@@ -87,9 +87,18 @@ like($text, qr/^\|\s*`?$_`?\s*\|/m, "exit code $_ is documented") for sort keys 
 my %exists = map { $_ => 1 } @nginx_directives, @apache_directives, @apache_variables, map { s/^\$//r } @nginx_variables;
 $exists{$_} = 1 for qw(TOKENGATE_STORE tokengate_module tokengate_core tokengate_), $nginx =~ /\b(tokengate_\w+)\b/g;
 $exists{$_} = 1 for sources('CMakeLists.txt tools/daemon/CMakeLists.txt') =~ /\b(TOKENGATE_\w+)\b/g;
+$exists{$_} = 1 for sources('t/*.t') =~ /\$ENV\{(TOKENGATE_\w+)\}/g;
 $exists{$_} = 1 for read_file("$root/tools/run-tests") =~ /\b(TOKENGATE_\w+)\b/g;
 my @named = $text =~ /(?<![\w\/.-])\$?(tokengate_[a-z_]+|Tokengate[A-Z]\w+|TOKENGATE_[A-Z_]+)\b(?![.])/g;
 ok($exists{$_}, "$_, which the documents name, exists") for unique(@named);
+
+# What the threat model claims, tests show: each line of its tables names at least one, and there is no other.
+my $threats = read_file("$root/core/THREATS.md");
+for my $line (grep { /^\|/ && !/^\|(?:---|[^|]*\| (?:may|mode|can) )/ } split /\n/, $threats) {
+    my ($claim) = $line =~ /^\| ([^|]+) \|/;
+    my @tests = $line =~ m{\]\(\.\./((?:t|tests)/[\w.]+)\)}g;
+    ok(@tests && !(grep { !-e "$root/$_" } @tests), "a test that exists shows: $claim");
+}
 
 my %command = map { $_ => 1 } @commands, qw(COMMAND --help --version);
 my %noun = map { (split / /)[0] => 1 } @commands;

@@ -18,7 +18,10 @@ packages_of() {
     apache) echo apache2 apache2-dev ;;
     # What the benchmark compares with; only its own command asks for it.
     bench) echo apache2-utils libbenchmark-dev libnginx-mod-http-lua openssl procps util-linux valgrind ;;
-    test) echo check chromium clang clang-format clang-tidy fonts-dejavu-core libbenchmark-dev openssl procps shellcheck strace ;;
+    test)
+      echo check chromium clang clang-format clang-tidy fail2ban faketime fonts-dejavu-core \
+        libapache2-mod-evasive libbenchmark-dev openssl procps shellcheck strace
+      ;;
     *)
       echo "packages.sh: no set of packages \"$1\": choose among build, daemon, nginx, apache, bench, test" >&2
       return 2

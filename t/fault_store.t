@@ -1,0 +1,181 @@
+# What can happen to a store under running servers: disk full, read-only, permissions gone, replaced, removed, cut, bits
+# flipped, little memory, a clock that jumps. Always: the right answer or a refusal, the same
+# workers afterwards, and service again when the trouble is over. TOKENGATE_FLIPS (default 150): damaged files tried.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Time::HiRes qw(sleep);
+use Tokengate::Cases;
+use Tokengate::Faults;
+
+my $flips   = $ENV{TOKENGATE_FLIPS} // 150;
+my @classes = server_classes();
+plan skip_all => 'no server module is built' unless @classes;
+
+my $folder  = fault_folder();
+my $is_root = $> == 0;
+
+subtest 'disk full' => sub {
+    my $place = "$folder/small";
+    plan skip_all => 'needs to mount a tmpfs' unless mount_at($place, '-t', 'tmpfs', '-o', 'size=640k,mode=0755', 'tmpfs');
+    my $store = new_store("$place/store");
+    with_servers($store, sub (@servers) {
+        my (@made, $failed);
+        for my $i (1 .. 5000) {
+            my $r = $store->{cli}->run('token', 'create', 'shop', "t$i", '--full-access', '--note', 'n' x 200);
+            if ($r->{exit} ne '0') { $failed = $r; last }
+            push @made, $r->{stdout} =~ s/\s+\z//r;
+        }
+        is($failed->{exit}, 3, 'a change without room is refused after ' . @made);
+        like($failed->{stderr}, qr/no space|full/i, 'and says why');
+        is($failed->{stdout}, '', 'and gives no secret');
+        is(answers(\@servers, {map { $_ => $made[$_] } 0, int @made / 2, $#made}, 1)->{$#made}, 'granted', 'what was acknowledged is granted');
+        is(scalar @{$store->{cli}->json('token', 'list', 'shop')}, @made + 1, 'nothing else is there');
+        serves(\@servers, $store, 'disk full');
+        my $revoked = $store->{cli}->run('token', 'revoke', 'shop', 't1');
+        is(answers(\@servers, {t1 => $made[0]}, 1)->{t1}, $revoked->{exit} ? 'granted' : 'unknown_token', "a revocation tells the truth (exit $revoked->{exit})");
+        system('mount', '-o', 'remount,size=8m', $place) == 0 or die 'remount';
+        my $last = $store->{cli}->secret('shop', 'last', '--full-access');
+        is(answers(\@servers, {last => $last}, 1)->{last}, 'granted', 'with room again changes go on');
+        like($store->{cli}->ok('journal', 'verify'), qr/\d/, 'the journal holds');
+    });
+};
+
+subtest 'a limit on the size of files' => sub {
+    my $store = new_store();
+    my $r = Tokengate::Cli::run_command('', {TOKENGATE_STORE => $store->{path}},
+        'sh', '-c', 'ulimit -f 64; for i in $(seq 400); do "$0" token create shop "t$i" --full-access >/dev/null || exit; done', Tokengate::Cli::binary());
+    isnt($r->{exit}, 0, 'a change beyond it fails');
+    like($store->{cli}->ok('journal', 'verify'), qr/\d/, 'the journal holds');
+    ok($store->{cli}->secret('shop', 'after', '--full-access'), 'and without the limit changes go on');
+};
+
+subtest 'a file system that is read-only' => sub {
+    my $store = new_store();
+    plan skip_all => 'needs to mount' unless mount_at($store->{path}, '--bind', $store->{path});
+    system('mount', '-o', 'remount,bind,ro', $store->{path}) == 0 or die 'remount';
+    my @servers = start_servers($store->{path});
+    # LMDB reads without its lock file then: nobody can change such a store.
+    serves(\@servers, $store, 'read-only');
+    my $r = $store->{cli}->run('token', 'revoke', 'shop', 'kept');
+    is($r->{exit}, 3, 'a change is refused');
+    like($r->{stderr}, qr/permission/, 'and says why');
+    system('mount', '-o', 'remount,bind,rw', $store->{path}) == 0 or die 'remount';
+    serves(\@servers, $store, 'writable again');
+    $_->stop for @servers;
+};
+
+subtest 'permissions, removal, replacement' => sub {
+    my $store = new_store();
+    my $other = new_store();
+    with_servers($store, sub (@servers) {
+        my $at = $store->{path};
+        SKIP: {
+            skip 'needs root', 2 unless $is_root;
+            chmod 0700, $at or die $!;
+            refuses(\@servers, $store, 'a folder that workers may not enter');
+            chmod 02750, $at or die $!;
+            serves(\@servers, $store, 'entered again');
+        }
+        rename $at, "$at.away" or die $!;
+        refuses(\@servers, $store, 'no store');
+        rename $other->{path}, $at or die $!;
+        $_->wait_until('the other store', sub { outcome($servers[0], $other->{secret}{kept}) eq 'granted' }) for $servers[0];
+        serves(\@servers, $other, 'another store in its place');
+        is(answers(\@servers, {old => $store->{secret}{kept}}, 3)->{old}, 'unknown_token', 'the tokens of the first are unknown');
+        system('rm', '-rf', $at) == 0 or die $!;
+        refuses(\@servers, $other, 'removed');
+        rename "$at.away", $at or die $!;
+        serves(\@servers, $store, 'the first is back');
+    });
+};
+
+subtest 'an older data file in the place of a newer' => sub {
+    my $store = new_store();
+    system('cp', '-a', "$store->{path}/data.mdb", "$folder/old.mdb") == 0 or die;
+    my $late = $store->{cli}->secret('shop', 'late', '--full-access');
+    $store->{cli}->ok('token', 'revoke', 'shop', 'late');
+    system('cp', '-a', "$store->{path}/data.mdb", "$folder/new.mdb") == 0 or die;
+    with_servers($store, sub (@servers) {
+        rename "$folder/old.mdb", "$store->{path}/data.mdb" or die $!;
+        # Refused as long as anybody uses the lock file of the newer, then taken for what the owner wanted.
+        for (1 .. 5) {
+            sleep 0.3;
+            my $seen = answers(\@servers, {%{$store->{secret}}, late => $late}, 2);
+            unlike("$seen->{revoked} $seen->{late}", qr/granted|no answer|status/, 'nothing granted that was not');
+        }
+        rename "$folder/new.mdb", "$store->{path}/data.mdb" or die $!;
+        serves(\@servers, $store, 'the newer again');
+        is(answers(\@servers, {late => $late}, 3)->{late}, 'unknown_token', 'what was revoked stays revoked');
+    });
+};
+
+subtest 'a data file cut short while it is served' => sub {
+    my $store = new_store();
+    $store->{cli}->secret('shop', "more$_", '--full-access') for 1 .. 30;
+    system('cp', '-a', $store->{path}, "$folder/sound") == 0 or die;
+    with_servers($store, sub (@servers) {
+        for my $bytes (0, 5000, 8192, 40960, 77824) {
+            truncate "$store->{path}/data.mdb", $bytes or die $!;
+            my $seen = answers(\@servers, $store->{secret}, 5);
+            unlike("$seen->{kept} $seen->{revoked}", qr/no answer|status/, "cut to $bytes: every request was answered");
+            is($seen->{revoked} =~ /granted/ ? 'granted' : '', '', "cut to $bytes: nothing granted that was not");
+            refuses(\@servers, $store, "cut to $bytes");
+            system("cp -a $folder/sound $folder/whole && rm -rf $store->{path} && mv $folder/whole $store->{path}") == 0 or die;
+            serves(\@servers, $store, 'restored');
+        }
+    });
+};
+
+subtest 'flipped bits' => sub {
+    my $program = Tokengate::Server::build_folder() . '/tests/flip_bits';
+    plan skip_all => 'the unit tests are not built' unless -x $program;
+    my $figures = qx($program $flips 2>&1);
+    is($?, 0, $figures =~ s/\s+\z//r);
+};
+
+subtest 'little memory, few files' => sub {
+    my $store = new_store();
+    for my $limit ('-v 4000000', '-n 4') {
+        my $r = Tokengate::Cli::run_command('', {TOKENGATE_STORE => $store->{path}},
+            'sh', '-c', "ulimit $limit; exec \"\$0\" token revoke shop kept", Tokengate::Cli::binary());
+        SKIP: {
+            skip 'a sanitizer needs the memory itself', 2 if Tokengate::Server::_sanitizer_environment();
+            is($r->{exit}, 3, "ulimit $limit: a change is refused") or diag $r->{stderr};
+            like($r->{stderr}, qr/\Atokengate: \S.*\n\z/, 'with one line');
+        }
+    }
+    is(scalar @{$store->{cli}->json('token', 'list', 'shop')}, 1, 'nothing was changed');
+};
+
+subtest 'a clock that jumps' => sub {
+    my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
+    plan skip_all => 'libfaketime is not installed' unless $library;
+    plan skip_all => 'it does not go with a sanitizer' if Tokengate::Server::_sanitizer_environment();
+    my $store = new_store();
+    my %secret = (%{$store->{secret}}, later => $store->{cli}->secret('shop', 'later', '--full-access', '--expires', '+30d'),
+        future => $store->{cli}->secret('shop', 'future', '--full-access', '--not-before', '+30d'));
+    my $clock = "$folder/clock";
+    my $set = sub ($offset) {
+        open my $out, '>', "$clock.new" or die $!;
+        print $out "$offset\n";
+        close $out;
+        rename "$clock.new", $clock or die $!;
+    };
+    $set->('+0');
+    local %ENV = (%ENV, LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1);
+    my @servers = start_servers($store->{path});
+    delete @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE)};
+    for my $case (['+0', 'granted', 'not_yet_valid'], ['+31d', 'expired', 'granted'], ['-400d', 'granted', 'not_yet_valid'], ['+0', 'granted', 'not_yet_valid']) {
+        my ($offset, $later, $future) = @$case;
+        $set->($offset);
+        for my $server (@servers) {
+            $server->wait_until("the clock at $offset", sub { outcome($server, $secret{future}) eq $future && outcome($server, $secret{later}) eq $later });
+        }
+        my $seen = answers(\@servers, \%secret, 3);
+        is("@$seen{qw(later future revoked)}", "$later $future unknown_token", "the clock at $offset");
+    }
+    $_->stop for @servers;
+};
+done_testing;
