@@ -90,7 +90,7 @@ sub configuration ($self) {
         . "daemon off;\nworker_processes $workers;\nworker_shutdown_timeout 30s;\n"
         . "pid $folder/run/nginx.pid;\nerror_log $folder/logs/error.log info;\nload_module $module;\n"
         . ($config->{extra}{nginx_main} // '')
-        . "events { worker_connections 256; }\nhttp {\n$temporary"
+        . "events { worker_connections @{[$config->{connections} // 256]}; }\nhttp {\n$temporary"
         . "  log_format told '\$request \$status \$tokengate_outcome \$remote_user \$pid';\n"
         . "  access_log $folder/logs/access.log told;\n  default_type text/plain;\n"
         . "  root $folder/html;\n  server_tokens off;\n"

@@ -9,7 +9,7 @@
 # pass_authorization, realm, refusals, max_body, plain_http, with the directives' values; `require` and
 # `schemes` are lists. `upstream` is http (default), http_uri (the server's own canonical path goes
 # upstream), fastcgi, uwsgi, unix (the Unix socket `socket`), or redirect (internally, to what follows the location's path). `extra` are lines for one server only: {nginx => '…', apache => '…'}.
-# Other arguments: `workers`, `extra` (top level of the configuration), `site_extra` (each site).
+# Other arguments: `workers`, `connections` (of a worker, nginx), `extra` (top level of the configuration), `site_extra` (each site).
 #
 # The server takes a client's address from the header X-Test-Client when the connection is from 127.0.0.1,
 # and tells what was decided in the response headers X-Test-{Outcome,User,Service,Token,Id,Acl,Route}.
