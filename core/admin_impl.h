@@ -224,6 +224,7 @@ Status Admin::Impl::look(Work&& work) {
       require(transaction.begin_read(environment_));
       Tables tables(transaction);
       work(tables);
+      if (environment_.lost_pages()) return status_of(StoreError::kDamaged);
       return {};
     } catch (const Failure& failure) {
       return failure.status;

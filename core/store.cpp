@@ -140,6 +140,45 @@ bool is_racy_library() noexcept {
   return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
 }
 
+/// What LMDB believes of the two meta pages, which are written in turn, without looking twice. With another
+/// page size it would read beyond the file; and of the two it takes the one with the larger number for the
+/// newest commit, and after damage to a number would go back to an older one.
+bool has_sound_meta_pages(int file) noexcept {
+  // Of LMDB's data format 1.
+  constexpr off_t kMagicAt = 16;
+  constexpr uint32_t kMagic[2] = {0xBEEFC0DE, 1};
+  constexpr off_t kPageSizeAt = 40;  // 32 bits
+  constexpr off_t kNumberAt = 144;   // 64 bits
+  constexpr int kAttempts = 3;       // a writer may get between the two reads
+  auto read = [file](auto* value, off_t at) {
+    return pread(file, value, sizeof *value, at) == static_cast<ssize_t>(sizeof *value);
+  };
+  uint32_t magic[2] = {};
+  uint32_t page_bytes = 0;
+  uint32_t page_bytes_again = 0;
+  if (!read(&magic, kMagicAt)) return false;
+  if (std::memcmp(magic, kMagic, sizeof magic) != 0) return true;  // LMDB finds that, and says it better
+  if (!read(&page_bytes, kPageSizeAt) || !read(&page_bytes_again, off_t{page_bytes} + kPageSizeAt))
+    return false;
+  if (page_bytes != page_bytes_again) return false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    uint64_t even = 0;
+    uint64_t odd = 0;
+    if (!read(&even, kNumberAt) || !read(&odd, off_t{page_bytes} + kNumberAt)) return false;
+    if (even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || even == odd + 1)) return true;
+  }
+  return false;
+}
+
+/// kDamaged if LMDB must not be let near the data file.
+StoreError check_meta_pages(const std::string& path) noexcept {
+  int file = open(data_file(path).c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return to_error(errno);
+  bool sound = has_sound_meta_pages(file);
+  close(file);
+  return sound ? StoreError::kNone : StoreError::kDamaged;
+}
+
 size_t index(Table table) noexcept {
   return static_cast<size_t>(table);
 }
@@ -156,6 +195,10 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     return to_error(system_code_ = errno);
   if (mode != Mode::kCreate && file.st_size == 0) return StoreError::kNoStore;
 
+  if (mode != Mode::kCreate) {
+    StoreError error = check_meta_pages(path);
+    if (error != StoreError::kNone) return error;
+  }
   if (is_racy_library()) return StoreError::kLibrary;
   system_code_ = mdb_env_create(&env_);
   if (system_code_ != MDB_SUCCESS) return to_error(system_code_);
@@ -177,7 +220,12 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   struct stat lock {};
   if (stat(lock_file(path).c_str(), &lock) == 0) lock_id_ = {lock.st_dev, lock.st_ino};
-  if (is_cut_short(file.st_size) || (mode != Mode::kCreate && !has_sound_numbers())) {
+  if (mode == Mode::kRead) {
+    guard_data();
+    Map map = map_of(lock_id_, "/lock.mdb");
+    if (map.begin != nullptr) lock_guard_.watch(map.begin, map.bytes, true);
+  }
+  if (is_cut_short(file.st_size)) {
     close();
     return StoreError::kDamaged;
   }
@@ -189,6 +237,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   if (error == StoreError::kNotFound) error = StoreError::kNoStore;
   if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
   if (error == StoreError::kNone && mode == Mode::kWrite) error = take_turn();
+  if (lost_pages()) error = StoreError::kDamaged;
   if (error != StoreError::kNone) close();
   return error;
 }
@@ -215,25 +264,6 @@ bool Environment::is_cut_short(off_t file_bytes) noexcept {
   return static_cast<uint64_t>(file_bytes) < (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-/// Whether the two meta pages, which are written in turn, have numbers in turn. LMDB takes the one with the
-/// larger number for the newest commit and would, after damage to a number, go back to an older one.
-bool Environment::has_sound_numbers() noexcept {
-  constexpr off_t kNumber = 144;  // of a meta page of LMDB's data format 1: its commit, 64 bits
-  constexpr int kAttempts = 3;    // a writer may get between the two reads
-  mdb_filehandle_t handle = -1;
-  MDB_stat stat;
-  if (mdb_env_get_fd(env_, &handle) != MDB_SUCCESS || mdb_env_stat(env_, &stat) != MDB_SUCCESS) return false;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    uint64_t even = 0;
-    uint64_t odd = 0;
-    if (pread(handle, &even, sizeof even, kNumber) != sizeof even ||
-        pread(handle, &odd, sizeof odd, static_cast<off_t>(stat.ms_psize) + kNumber) != sizeof odd)
-      return false;
-    if (even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || even == odd + 1)) return true;
-  }
-  return false;
-}
-
 StoreError Environment::check_format() noexcept {
   Transaction transaction;
   StoreError error = transaction.begin_read(*this);
@@ -253,7 +283,7 @@ StoreError Environment::open_tables(bool create) noexcept {
   MDB_txn* txn = nullptr;
   int code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
   if (code == MDB_MAP_RESIZED) {
-    mdb_env_set_mapsize(env_, 0);
+    adopt_size();
     code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
   }
   if (code != MDB_SUCCESS) return to_error(system_code_ = code);
@@ -272,8 +302,11 @@ StoreError Environment::open_tables(bool create) noexcept {
 }
 
 void Environment::close() noexcept {
-  if (env_ != nullptr) mdb_env_close(env_);
+  guard_.release();
+  if (env_ != nullptr) mdb_env_close(env_);  // looks into the lock file once more
   env_ = nullptr;
+  lock_guard_.release();
+  is_guarded_ = false;
   acknowledged_.close();
 }
 
@@ -286,12 +319,14 @@ bool Environment::is_current() const noexcept {
          acknowledged_.is_current(path_);
 }
 
-Environment::Map Environment::map() const noexcept {
-  return map_of(data_id_, "/data.mdb");
+void Environment::guard_data() noexcept {
+  is_guarded_ = true;
+  Map map = map_of(data_id_, "/data.mdb");
+  if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
 }
 
-Environment::Map Environment::lock_map() const noexcept {
-  return map_of(lock_id_, "/lock.mdb");
+bool Environment::lost_pages() const noexcept {
+  return guard_.was_hit() || lock_guard_.was_hit();
 }
 
 Environment::Map Environment::map_of(const FileId& id, const char* name) noexcept {
@@ -314,7 +349,10 @@ Environment::Map Environment::map_of(const FileId& id, const char* name) noexcep
 }
 
 StoreError Environment::adopt_size() noexcept {
-  return to_error(system_code_ = mdb_env_set_mapsize(env_, 0));
+  guard_.release();  // the map may move
+  system_code_ = mdb_env_set_mapsize(env_, 0);
+  if (system_code_ == MDB_SUCCESS && is_guarded_) guard_data();
+  return to_error(system_code_);
 }
 
 StoreError Environment::grow() noexcept {

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "acknowledged.h"
+#include "fault_guard.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -93,14 +94,10 @@ class Environment {
   /// Whether the files at the path are still the ones that were opened, and the data file is not cut short.
   bool is_current() const noexcept;
 
-  /// Where LMDB has mapped the data file; empty if that cannot be told. Changes with adopt_size() and grow().
-  struct Map {
-    void* begin = nullptr;
-    size_t bytes = 0;
-  };
-  Map map() const noexcept;
-  /// The same of the lock file, whole pages of which every user of the store may cut off.
-  Map lock_map() const noexcept;
+  /// Whether a file was found cut short, or damaged so that something beyond its end was looked for, since it
+  /// was opened with kRead: what was read since may be zeros. A writer ends instead, by SIGBUS, before it
+  /// builds on them.
+  bool lost_pages() const noexcept;
 
   /// After kMapResized, with no transaction active in this process.
   StoreError adopt_size() noexcept;
@@ -129,7 +126,6 @@ class Environment {
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
   bool is_cut_short(off_t file_bytes) noexcept;
-  bool has_sound_numbers() noexcept;
 
   MDB_env* env_ = nullptr;
   Acknowledged acknowledged_;
@@ -140,7 +136,17 @@ class Environment {
     ino_t inode = 0;
     bool operator==(const FileId&) const = default;
   };
+  /// Where LMDB has mapped a file; empty if that cannot be told.
+  struct Map {
+    void* begin = nullptr;
+    size_t bytes = 0;
+  };
   static Map map_of(const FileId& id, const char* name) noexcept;
+  void guard_data() noexcept;
+
+  bool is_guarded_ = false;
+  FaultGuard guard_;
+  FaultGuard lock_guard_;  // every user of the store may cut that file
   FileId data_id_;
   FileId lock_id_;
   off_t least_bytes_ = 0;

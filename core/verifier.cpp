@@ -50,7 +50,7 @@ void ReaderSeat::report_damage() noexcept {
 }
 
 bool ReaderSeat::lost_pages() const noexcept {
-  return verifier_.guard_.was_hit() || verifier_.lock_guard_.was_hit();
+  return verifier_.environment_.lost_pages();
 }
 
 UsageMap* ReaderSeat::usage() const noexcept {
@@ -82,7 +82,7 @@ bool Verifier::Impl::maintain() noexcept {
   std::lock_guard lock(mutex_);
   bool damaged = damage_reported_.exchange(false);
   if (environment_.is_open() &&
-      (damaged || guard_.was_hit() || lock_guard_.was_hit() || !environment_.is_current() || is_misled()))
+      (damaged || environment_.lost_pages() || !environment_.is_current() || is_misled()))
     close();
   if (!environment_.is_open()) open();
   if (environment_.is_open()) follow_usage();
@@ -109,16 +109,13 @@ void Verifier::Impl::open() noexcept {
 void Verifier::Impl::close() noexcept {
   unpublish();
   for (ReaderSeat* seat : seats_) seat->drop();
-  guard_.release();
-  environment_.close();  // looks into the lock file once more
-  lock_guard_.release();
+  environment_.close();
 }
 
 void Verifier::Impl::adopt_size() noexcept {
   std::lock_guard lock(mutex_);
   if (!environment_.is_open()) return;
   unpublish();
-  guard_.release();  // the map may move
   StoreError error = environment_.adopt_size();
   if (error == StoreError::kNone) {
     publish();
@@ -126,14 +123,6 @@ void Verifier::Impl::adopt_size() noexcept {
     close();  // maintain() starts over
     problem_ = describe(error, path_, environment_.system_text());
   }
-}
-
-void Verifier::Impl::publish() noexcept {
-  Environment::Map map = environment_.map();
-  if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
-  Environment::Map lock = environment_.lock_map();
-  if (lock.begin != nullptr) lock_guard_.watch(lock.begin, lock.bytes, true);
-  published_.store(&environment_);
 }
 
 /// The usage map may grow, or be replaced, damaged or removed, at any time, and no decision waits for it.

@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "fault_guard.h"
 #include "store.h"
 #include "tokengate/verify.h"
 #include "usage.h"
@@ -72,7 +71,7 @@ class Verifier::Impl {
   void follow_usage() noexcept;
   void unpublish() noexcept;
   void wait_for_readers() noexcept;
-  void publish() noexcept;
+  void publish() noexcept { published_.store(&environment_); }
 
   const std::string path_;
   mutable std::mutex mutex_;                         // guards all below but the atomics
@@ -80,8 +79,6 @@ class Verifier::Impl {
   std::atomic<UsageMap*> published_usage_{nullptr};  // and, once in, at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
-  FaultGuard guard_;       // over the environment's map
-  FaultGuard lock_guard_;  // and that of its lock file
   std::unique_ptr<UsageMap> usage_;
   std::vector<ReaderSeat*> seats_;
   std::string problem_;

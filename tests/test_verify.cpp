@@ -707,6 +707,51 @@ START_TEST(a_data_file_cut_short_under_readers_is_damage_and_no_crash) {
 }
 END_TEST
 
+START_TEST(a_damaged_page_size_is_no_crash) {
+  for (off_t page : {0, 1}) {
+    for (off_t byte : {40, 41, 42, 43}) {
+      World world;
+      Ask mail = world.shop("/execute/Email/list_pops");
+      world.reader.reset();
+      world.verifier.reset();
+      world.store.admin = {};
+      int data = open((world.store.path() + "/data.mdb").c_str(), O_RDWR);
+      ck_assert_int_eq(pwrite(data, "\x21", 1, page * 4096 + byte), 1);
+      close(data);
+      Verifier verifier(world.store.path());
+      Reader reader(verifier);
+      ck_assert_outcome(mail.of(reader), Outcome::kStoreUnavailable);
+    }
+  }
+}
+END_TEST
+
+START_TEST(a_data_file_that_leads_beyond_its_end_is_damage_and_no_crash) {
+  World world;
+  Ask mail = world.shop("/execute/Email/list_pops");
+  world.reader.reset();
+  world.verifier.reset();
+  world.store.admin = {};
+  // In each page of a tree, after the head of 16 bytes, come the places of its entries: send them all far
+  // away.
+  int data = open((world.store.path() + "/data.mdb").c_str(), O_RDWR);
+  auto pages = static_cast<off_t>(std::filesystem::file_size(world.store.path() + "/data.mdb")) / 4096;
+  for (off_t page = 2; page < pages; ++page) {
+    uint16_t head[2] = {};  // flags (branch 1, leaf 2), end of the places
+    ck_assert_int_eq(pread(data, head, sizeof head, page * 4096 + 10), sizeof head);
+    if ((head[0] & 3) == 0 || head[1] <= 16 || head[1] > 4096) continue;
+    std::string away(head[1] - 16U, '\xF8');
+    ck_assert_int_eq(pwrite(data, away.data(), away.size(), page * 4096 + 16), away.size());
+  }
+  close(data);
+  Verifier verifier(world.store.path());
+  Reader reader(verifier);
+  ck_assert_outcome(mail.of(reader), Outcome::kStoreUnavailable);
+  ck_assert(!verifier.maintain());
+  ck_assert_fails(Admin::open(world.store.path(), Admin::Access::kReadOnly).status, Code::kStore, "store");
+}
+END_TEST
+
 START_TEST(a_lock_file_cut_short_under_readers_is_no_crash) {
   World world;
   Ask mail = world.shop("/execute/Email/list_pops");
@@ -823,6 +868,8 @@ Suite* suite() {
   tcase_add_test(tcase, a_damaged_meta_page_brings_no_older_state_back);
   tcase_add_test(tcase, a_writer_that_died_as_it_committed_takes_nothing_down);
   tcase_add_test(tcase, a_data_file_cut_short_under_readers_is_damage_and_no_crash);
+  tcase_add_test(tcase, a_damaged_page_size_is_no_crash);
+  tcase_add_test(tcase, a_data_file_that_leads_beyond_its_end_is_damage_and_no_crash);
   tcase_add_test(tcase, a_lock_file_cut_short_under_readers_is_no_crash);
   tcase_add_test(tcase, a_lost_lock_file_closes_the_store);
   tcase_add_test(tcase, threads_decide_while_a_writer_changes_and_the_store_is_reopened);
