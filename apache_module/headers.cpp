@@ -1,5 +1,7 @@
 // Request headers: a client's copies of ours go, ours come, and the token does not travel on.
-#include <array>
+#include <strings.h>
+
+#include <cstring>
 #include <string_view>
 
 #include "module.h"
@@ -27,22 +29,24 @@ const char* find_identity(const request_rec* r, const ServerConfig* config) noex
   return nullptr;
 }
 
-/// mod_proxy drops the headers that Connection names. A client must not have ours dropped, nor the one that
-/// said how to read the body.
-void clean_connection_header(request_rec* r, const ServerConfig* config) noexcept {
+/// What a client may say of its connection. Everything else in the field names headers, which mod_proxy drops
+/// (RFC 9110 7.6.1): a client must not have ours dropped, nor the one that said how to read the body.
+constexpr std::string_view kConnectionOptions[] = {"close", "keep-alive", "upgrade", "http2-settings"};
+
+/// mod_proxy splits the field at blanks, semicolons and quotes, too: so it is not taken apart and put
+/// together again, but made anew from the options that are found in it.
+void clean_connection_header(request_rec* r) noexcept {
   const char* value = apr_table_get(r->headers_in, "Connection");
   if (value == nullptr) return;
-  char* kept = nullptr;
-  bool changed = false;
-  const char* rest = value;
-  while (const char* name = ap_get_list_item(r->pool, &rest)) {
-    if (is_identity_name(config, name) || header_names_fold_alike(name, "Content-Type")) {
-      changed = true;
-    } else {
-      kept = kept == nullptr ? apr_pstrdup(r->pool, name) : apr_pstrcat(r->pool, kept, ", ", name, nullptr);
+  const char* kept = nullptr;
+  for (const char* at = value; *at != '\0';) {
+    size_t size = std::strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    for (std::string_view option : kConnectionOptions) {
+      if (size != option.size() || strncasecmp(at, option.data(), size) != 0) continue;
+      kept = kept == nullptr ? option.data() : apr_pstrcat(r->pool, kept, ", ", option.data(), nullptr);
     }
+    at += size > 0 ? size : 1;
   }
-  if (!changed) return;
   if (kept == nullptr) {
     apr_table_unset(r->headers_in, "Connection");
   } else {
@@ -66,7 +70,7 @@ bool any_carries_token(request_rec* r, std::string_view value) noexcept {
 void remove_identity(request_rec* r) noexcept {
   const ServerConfig* config = server_config(r->server);
   while (const char* name = find_identity(r, config)) apr_table_unset(r->headers_in, name);
-  clean_connection_header(r, config);
+  clean_connection_header(r);
 }
 
 void add_identity(request_rec* r, const Caller& caller) noexcept {
