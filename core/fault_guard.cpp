@@ -26,7 +26,7 @@ constexpr int kSlots = 64;
 constinit Slot slots[kSlots];
 
 constinit std::mutex installing;  // guards the three below, and who has which slot
-int guarded = 0;
+bool installed = false;
 struct sigaction found {};
 uintptr_t page_bytes = 0;
 
@@ -72,13 +72,6 @@ bool install() noexcept {
   return sigaction(SIGBUS, &ours, &found) == 0;
 }
 
-/// Only if nobody has put a handler over ours meanwhile, who would hand on to us.
-void uninstall() noexcept {
-  struct sigaction now {};
-  if (sigaction(SIGBUS, nullptr, &now) != 0) return;
-  if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_fault) sigaction(SIGBUS, &found, nullptr);
-}
-
 }  // namespace
 
 bool FaultGuard::watch(void* begin, size_t bytes, bool writable) noexcept {
@@ -87,8 +80,8 @@ bool FaultGuard::watch(void* begin, size_t bytes, bool writable) noexcept {
   for (int i = 0; i < kSlots; ++i) {
     Slot& slot = slots[i];
     if (slot.end.load() != 0) continue;
-    if (guarded == 0 && !install()) return false;
-    ++guarded;
+    if (!installed && !install()) return false;
+    installed = true;
     slot_ = i;
     slot.begin.store(reinterpret_cast<uintptr_t>(begin));
     slot.writable.store(writable);
@@ -104,7 +97,6 @@ void FaultGuard::release() noexcept {
   std::lock_guard lock(installing);
   slots[slot_].end.store(0);
   slot_ = -1;
-  if (--guarded == 0) uninstall();
 }
 
 bool FaultGuard::was_hit() const noexcept {
