@@ -307,11 +307,9 @@ Token Operations::update(const Scope& scope, const std::string& name, const Wish
   }
   TokenUpdate update;
   update.name = wish.name;
-  if (wish.full_access.value_or(false)) {
-    update.full_access = true;
-  } else {
-    update.acls = wish.acls;
-  }
+  // Taking full access away without saying what remains is refused there, not passed over here.
+  update.full_access = wish.full_access;
+  if (!wish.full_access.value_or(false)) update.acls = wish.acls;
   update.read_only = wish.read_only;
   update.addresses = wish.addresses;
   update.expires_unix_s = wish.expires_unix_s;
