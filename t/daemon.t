@@ -28,7 +28,7 @@ sub identity ($user, $service, $token) {
 }
 
 sub make_link ($daemon, $user = 'shop') {
-    my $reply = $daemon->ask('POST /tokengate/internal/link', ['Content-Type: application/json'], body => qq({"user":"$user","service":"cpanel"}));
+    my $reply = $daemon->ask('POST /link', ['Content-Type: application/json'], body => qq({"user":"$user","service":"cpanel"}), door => '.login');
     return decode_json($reply->body)->{data}{link} =~ s/.*#login=//r;
 }
 
@@ -80,7 +80,9 @@ subtest 'whom it believes' => sub {
     $daemon->stop;
 
     my $trusting = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--server-login'])->start;
-    like($trusting->ask($list, [identity(shop => 'cpanel', undef)])->body, qr/"name":"mailer"/, 'a person, with --server-login');
+    like($trusting->ask('POST /tokengate/api/tokens', [@page, identity(shop => 'cpanel', undef)], body => '{}')->body,
+        qr/"name":"mailer"/, 'a person, with --server-login');
+    is($trusting->ask($list, [identity(shop => 'cpanel', undef)])->status, 403, 'who does not get at the API');
     $trusting->stop;
 
     SKIP: {
@@ -88,8 +90,10 @@ subtest 'whom it believes' => sub {
         my $strict = Tokengate::Daemon->new(store => $store->path, web_user => 'nobody')->start;
         is($strict->ask($list, [identity(shop => 'cpanel', 'manager')])->status, 403, 'identity headers of another user: refused');
         my $worker = Tokengate::Server::worker_user();
-        my $answer = `su -s /bin/sh $worker -c "curl --silent --unix-socket @{[$strict->socket]} -d '{}' http://localhost/tokengate/internal/link"`;
-        like($answer, qr/"ok":false/, 'links are not for the web server');
+        my $curl = "curl --silent --output /dev/null --write-out %{http_code} -d '{}' http://localhost/link --unix-socket";
+        my $code = `su -s /bin/sh $worker -c "$curl @{[$strict->socket]}.login"`;
+        is($code, '000', 'links are not for the web server: it does not get in');
+        is(`$curl @{[$strict->socket]}`, '403', 'nor are they made where it does');
         $strict->stop;
     }
 };

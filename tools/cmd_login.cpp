@@ -46,11 +46,11 @@ std::string converse(const std::string& path, std::string_view text) {
 
 Json ask(const Options& options) {
   std::string body = Json{{"user", options.user}, {"service", options.service}}.dump();
-  std::string answer = converse(
-      options.socket,
-      fmt::format("POST /tokengate/internal/link HTTP/1.1\r\nHost: tokengate\r\nConnection: close\r\n"
-                  "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-                  body.size(), body));
+  // The daemon's door for links, which no web server connects to.
+  std::string answer = converse(options.socket + ".login",
+                                fmt::format("POST /link HTTP/1.1\r\nHost: tokengate\r\nConnection: close\r\n"
+                                            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                            body.size(), body));
   size_t head = answer.find("\r\n\r\n");
   Json reply = head == std::string::npos ? Json() : Json::parse(answer.substr(head + 4), nullptr, false);
   if (!reply.is_object() || !reply.contains("ok")) {

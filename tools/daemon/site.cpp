@@ -16,7 +16,6 @@ using nlohmann::json;
 
 constexpr std::string_view kPage = "/tokengate/";
 constexpr std::string_view kPageCalls = "/tokengate/api/";
-constexpr std::string_view kMakeLink = "/tokengate/internal/link";
 constexpr std::string_view kCookie = "__Secure-tokengate";
 
 // No script, style or request but our own, and nobody's frame.
@@ -110,14 +109,14 @@ struct Site::Visit {
 
 Site::Site(SiteOptions options) : options_(std::move(options)), sessions_(options_.session_s) {}
 
-HttpReply Site::answer(const HttpRequest& request, int64_t now_unix_s) noexcept {
+HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s) noexcept {
   try {
     Visit visit;
     visit.now_unix_s = now_unix_s;
     HttpReply reply;
     {
       std::lock_guard lock(mutex_);
-      reply = route(request, &visit);
+      reply = route(door, request, &visit);
     }
     protect(&reply);
     const manage::Identity& caller = visit.caller;
@@ -133,9 +132,9 @@ HttpReply Site::answer(const HttpRequest& request, int64_t now_unix_s) noexcept 
   }
 }
 
-HttpReply Site::route(const HttpRequest& request, Visit* visit) {
+HttpReply Site::route(Door door, const HttpRequest& request, Visit* visit) {
   std::string_view path = request.path;
-  if (path.starts_with(kPage)) {
+  if (door == Door::kWeb && path.starts_with(kPage)) {
     const Asset* asset = find_asset(path.substr(kPage.size()));
     if (asset != nullptr) return page(request, *asset);
   }
@@ -144,7 +143,7 @@ HttpReply Site::route(const HttpRequest& request, Visit* visit) {
     fmt::print(stderr, "tokengated: {}\n", visit->store.status.message);
     return page_refusal(503, "The token store cannot be used now; the server's log says why.");
   }
-  if (path == kMakeLink) return make_link(request, visit);
+  if (door == Door::kLogin) return make_link(request, visit);
   if (path == "/tokengate") return {308, {{"Location", std::string(kPage)}}, {}};
   if (path.starts_with(kPageCalls)) return page_call(request, visit, path.substr(kPageCalls.size()));
   if (path.starts_with(kPage)) return plain(404, "There is no such page.");
@@ -178,9 +177,10 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
   return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
 }
 
-/// Scripts come with a token, through the web server; a browser's cookie counts for nothing here.
+/// Scripts come with a token, through the web server. What a browser sends along by itself, a cookie or the
+/// login of a person, counts for nothing here: another site could have made it send the request.
 HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
-  if (!identify_by_headers(request, visit)) {
+  if (!identify_by_headers(request, visit) || visit->caller.via != manage::Identity::Via::kToken) {
     return plain(403,
                  "The management API is reached through the web server, which verifies the token first.");
   }
@@ -228,7 +228,7 @@ bool Site::identify_by_session(const HttpRequest& request, Visit* visit) {
   return true;
 }
 
-/// `tokengate login` asks for it, over the socket, as root or as the daemon's own user.
+/// `tokengate login` asks for it, as root or as the daemon's own user.
 HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
   if (request.method != "POST" || !request.peer.has_value() ||
       !options_.login_users.contains(*request.peer)) {

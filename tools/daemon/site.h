@@ -29,17 +29,21 @@ struct SiteOptions {
 
 struct Asset;
 
+/// Where a request came in. Links are made at a door of their own, which no web server connects to: what is
+/// asked there cannot have come from a browser.
+enum class Door { kWeb, kLogin };
+
 /// Thread-safe.
 class Site {
  public:
   explicit Site(SiteOptions options);
 
   /// Answers, and writes one line to the log: who, what, how it ended; never a parameter or a key.
-  HttpReply answer(const HttpRequest& request, int64_t now_unix_s) noexcept;
+  HttpReply answer(Door door, const HttpRequest& request, int64_t now_unix_s) noexcept;
 
  private:
   struct Visit;
-  HttpReply route(const HttpRequest& request, Visit* visit);
+  HttpReply route(Door door, const HttpRequest& request, Visit* visit);
   static HttpReply page(const HttpRequest& request, const Asset& asset);
   HttpReply page_call(const HttpRequest& request, Visit* visit, std::string_view name);
   HttpReply api_call(const HttpRequest& request, Visit* visit);

@@ -112,13 +112,19 @@ void serve(const Options& options) {
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);  // the servers' threads inherit it
   signal(SIGPIPE, SIG_IGN);
 
-  Handler handler = [&site](const HttpRequest& request) { return site.answer(request, std::time(nullptr)); };
+  Handler handler = [&site](const HttpRequest& request) {
+    return site.answer(Door::kWeb, request, std::time(nullptr));
+  };
   HttpServer server(
       listen_on_path(options.socket, parse_mode(options.socket_mode), group_id(options.socket_group)),
       handler);
   std::optional<HttpServer> page;
   if (!options.listen.empty()) page.emplace(listen_on_loopback(options.listen), handler);
-  if (!server.is_running() || (page && !page->is_running()))
+  const std::string login_socket = options.socket + ".login";
+  HttpServer login(listen_on_path(login_socket, 0600, getegid()), [&site](const HttpRequest& request) {
+    return site.answer(Door::kLogin, request, std::time(nullptr));
+  });
+  if (!server.is_running() || !login.is_running() || (page && !page->is_running()))
     throw std::runtime_error("the HTTP server does not start");
 
   fmt::print(stderr, "tokengated: serving {} on {}{}\n", options.store, options.socket,
@@ -126,6 +132,7 @@ void serve(const Options& options) {
   int signal = 0;
   sigwait(&ending, &signal);
   unlink(options.socket.c_str());
+  unlink(login_socket.c_str());
   fmt::print(stderr, "tokengated: ended by signal {}\n", signal);
 }
 

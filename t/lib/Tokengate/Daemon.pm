@@ -50,9 +50,10 @@ sub start ($self) {
     return $self;
 }
 
-# One request on a connection of its own; the response.
+# One request on a connection of its own; the response. `door`: what follows the socket's path (.login).
 sub ask ($self, $request, $headers = [], %option) {
-    my $connection = IO::Socket::UNIX->new(Peer => $self->socket) or die "connect: $!";
+    my $path = $self->socket . (delete $option{door} // '');
+    my $connection = IO::Socket::UNIX->new(Peer => $path) or die "connect: $!";
     my ($method) = $request =~ /\A(\S*)/;
     return Tokengate::Http->over($connection)
         ->send(Tokengate::Http::request_bytes($request, ['Host: localhost', @$headers, 'Connection: close'], %option))
@@ -71,7 +72,7 @@ sub stop ($self) {
     kill 'TERM', $pid;
     waitpid $pid, 0;
     is($?, 0, 'tokengated: ends cleanly when it is told to') or diag($self->log);
-    ok(!-e $self->socket, 'tokengated: leaves no socket behind');
+    ok(!-e $self->socket && !-e $self->socket . '.login', 'tokengated: leaves no socket behind');
     unlike($self->log, qr/Sanitizer|runtime error:|terminate called/, 'tokengated: no crash or sanitizer report');
     return;
 }
