@@ -88,6 +88,19 @@ std::string issue_secret(Tables& tables, const RandomSource& random, WorkingToke
   return secret;
 }
 
+/// Gives the token a secret from elsewhere.
+std::string import_secret(Tables& tables, const ActingBounds& bounds, const std::string& secret,
+                          WorkingToken* token) {
+  if (bounds.token() != nullptr) refuse("a token cannot choose the secret of another");
+  if (!is_secret(secret)) {
+    invalid("a secret is " + std::to_string(kMinSecretBytes) + " to " + std::to_string(kMaxSecretBytes) +
+            " of A-Za-z0-9 and . _ ~ + / = -");
+  }
+  token->digest = sha256(secret);
+  tables.require_unused(token->digest);
+  return secret;
+}
+
 Token token_of(const std::string& username, const WorkingToken& working, const Tables::AclNames& names) {
   Token token;
   token.id = working.id;
@@ -243,7 +256,8 @@ Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& to
     bounds.require_within(tables, account, working);
     working.parent_token_id = bounds.parent_token_id();
     working.id = tables.take_token_id();
-    result.value.secret = issue_secret(tables, impl_->random_, &working);
+    result.value.secret = token.secret.empty() ? issue_secret(tables, impl_->random_, &working)
+                                               : import_secret(tables, bounds, token.secret, &working);
     tables.put_token(account, working);
     result.value.token = token_of(account.username, working, tables.acl_names(working.service));
     if (bounds.token() != nullptr) result.value.token.parent = bounds.token()->name;

@@ -100,7 +100,8 @@ for my $line (grep { /^\|/ && !/^\|(?:---|[^|]*\| (?:may|mode|can) )/ } split /\
     ok(@tests && !(grep { !-e "$root/$_" } @tests), "a test that exists shows: $claim");
 }
 
-my %command = map { $_ => 1 } @commands, qw(COMMAND --help --version);
+# `import` is a command by itself, too.
+my %command = map { $_ => 1 } @commands, qw(import COMMAND --help --version);
 my %noun = map { (split / /)[0] => 1 } @commands;
 for my $use (unique($text =~ /(?:^|[`\$(\s])tokengate ((?:--?\w+ )?[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)?)/mg)) {
     my ($first, $second) = split / /, $use;

@@ -449,6 +449,28 @@ START_TEST(a_secret_leads_to_a_token_of_its_own_account_only) {
 }
 END_TEST
 
+START_TEST(a_secret_from_elsewhere_is_stored_once_and_never_by_a_token) {
+  Panel panel;
+  NewToken token = Panel::child("hash");
+  const struct {
+    std::string secret;
+    Code code;
+  } rows[] = {{std::string(kMaxSecretBytes + 1, 'a'), Code::kInvalid},
+              {std::string(kMinSecretBytes - 1, 'a'), Code::kInvalid},
+              {"0123456789abcdef\n0123456789abcdef", Code::kInvalid},
+              {std::string(kMaxSecretBytes, 'a'), Code::kOk},
+              {std::string(kMaxSecretBytes, 'a'), Code::kRefused}};
+  for (const auto& row : rows) {
+    token.secret = row.secret;
+    ck_assert_int_eq(static_cast<int>(panel.make(token, change_at()).code), static_cast<int>(row.code));
+    if (row.code == Code::kOk) token.name = "again";
+  }
+  ck_assert_text(panel.admin.find_token_by_secret("reseller", kWhm, token.secret).value.name, "hash");
+  token.secret = std::string(32, 'b');
+  ck_assert_fails(panel.make(token), Code::kRefused, "cannot choose the secret");
+}
+END_TEST
+
 START_TEST(an_update_can_rename_in_the_same_change) {
   Panel panel;
   panel.add_token(Panel::child());
@@ -494,6 +516,7 @@ Suite* suite() {
   tcase_add_test(tcase, children_go_with_their_parent_when_asked);
   tcase_add_test(tcase, a_purged_tokens_children_become_its_makers);
   tcase_add_test(tcase, a_secret_leads_to_a_token_of_its_own_account_only);
+  tcase_add_test(tcase, a_secret_from_elsewhere_is_stored_once_and_never_by_a_token);
   tcase_add_test(tcase, an_update_can_rename_in_the_same_change);
   tcase_add_test(tcase, a_remark_ends_the_detail);
   suite_add_tcase(suite, tcase);

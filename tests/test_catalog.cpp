@@ -376,7 +376,7 @@ START_TEST(the_panel_catalog_holds_the_privileges_of_whm_functions) {
   const std::map<std::string, CatalogRow> rows = panel();
   size_t whm_functions =
       std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.second.api == "whm1"; });
-  ck_assert_uint_eq(whm_functions, 625);
+  ck_assert_uint_eq(whm_functions, 626);
   for (const char* expected :
        {"whm1|Account Management|listaccts|list-accts|read",
         "whm1|Account Creation|createacct|create-acct|write", "whm1|API Execution|batch|*each|read",

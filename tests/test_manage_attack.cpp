@@ -206,6 +206,7 @@ struct Battlefield : ManageFixture {
       admin = {};
       for (const auto& row : rows) {
         const Outcome outcome = decide(secret, row.acl, row.address, row.now);
+        granted_ += outcome == Outcome::kGranted ? 1 : 0;
         ck_assert_msg(row.granted || outcome != Outcome::kGranted, "%s: %s from %s granted", what.c_str(),
                       row.acl, row.address);
       }
@@ -279,7 +280,7 @@ struct Battlefield : ManageFixture {
   Service service_;
   std::vector<Token> before_;
   uint64_t changes_ = 0;
-  int attacks_ = 0, done_ = 0, secrets_ = 0;
+  int attacks_ = 0, done_ = 0, secrets_ = 0, granted_ = 0;
 };
 
 constexpr const char* kTargets[] = {"new", "manager", "equal", "bigger1", "bigger2", "bigger3", "elsewhere"};
@@ -306,6 +307,7 @@ START_TEST(a_whm_token_comes_by_nothing_more) {
   ck_assert_int_gt(field.attacks_, 4000);
   ck_assert_int_gt(field.done_, 50);
   ck_assert_int_gt(field.secrets_, 20);
+  ck_assert_int_gt(field.granted_, 10);
 }
 END_TEST
 
@@ -331,6 +333,7 @@ START_TEST(an_account_token_comes_by_nothing_more) {
   ck_assert_int_gt(field.attacks_, 6000);
   ck_assert_int_gt(field.done_, 50);
   ck_assert_int_gt(field.secrets_, 20);
+  ck_assert_int_gt(field.granted_, 10);
 }
 END_TEST
 

@@ -16,6 +16,7 @@ void add_token_advise_verb(CommandLine& line, CLI::App* noun);
 void add_verify_commands(CommandLine& line);  ///< verify and explain
 void add_journal_commands(CommandLine& line);
 void add_exchange_commands(CommandLine& line);  ///< export and import
+void add_accesshash_verb(CommandLine& line, CLI::App* import);
 void add_recovery_commands(CommandLine& line);  ///< check, repair, backup and restore
 void add_stat_command(CommandLine& line);
 void add_uapi_commands(CommandLine& line);  ///< uapi and whmapi1

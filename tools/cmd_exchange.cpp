@@ -130,6 +130,7 @@ ImportOptions options_of(const Admin& admin, const ImportArguments& arguments, i
 }
 
 Code import_store(const Context& context, const ImportArguments& arguments) {
+  if (arguments.file.empty()) throw Failure(Code::kInvalid, "name the file to read, or - for standard input");
   const InputText input(arguments.file);
   Admin admin = context.open_to_change();
   const Change change = change_now();
@@ -175,7 +176,8 @@ void add_exchange_commands(CommandLine& line) {
                         {"tokengate import store.tsv", "tokengate import --dry-run store.tsv",
                          "tokengate import --list keys.tsv --acl reports --expires 2027-12-31"}},
                        [in](const Context& context) { return import_store(context, *in); });
-  add_argument(verb, "FILE", in->file, "What export wrote, or a list; - for standard input");
+  add_accesshash_verb(line, verb);
+  add_argument(verb, "FILE", in->file, "What export wrote, or a list; - for standard input")->required(false);
   add_switch(verb, "--dry-run", in->dry_run, "Judge everything, change nothing");
   add_switch(verb, "--list", in->list, "The lines are user, token name and SHA-256, with tabs between them");
   add_values(verb, "--acl", "ACL", in->acls, "What the tokens of a list hold");

@@ -204,7 +204,7 @@ KindText kind_text(TokenTextKind kind) {
       return {"foreign",
               "Not made by Tokengate, but it could be an imported secret: nothing to check it by."};
     case TokenTextKind::kNotAToken:
-      return {"not_a_token", "Not a token: 16 to 128 letters, digits and . _ ~ + / = - are allowed."};
+      return {"not_a_token", "Not a token: 16 to 1024 letters, digits and . _ ~ + / = - are allowed."};
   }
   return {"not_a_token", ""};
 }

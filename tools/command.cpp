@@ -129,7 +129,10 @@ CLI::App* CommandLine::add_verb(CLI::App* parent, const VerbText& text, Action a
   examples.pop_back();
   verb->footer(examples);
   add_shared_options(verb);
-  verb->callback([this, action = std::move(action)] { selected_ = action; });
+  // A verb can have verbs of its own: the innermost is meant.
+  verb->callback([this, verb, action = std::move(action)] {
+    if (verb->get_subcommands().empty()) selected_ = action;
+  });
   return verb;
 }
 

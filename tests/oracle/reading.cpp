@@ -39,7 +39,7 @@ std::string trimmed(const std::string& text) {
 
 void claim_secret(const std::string& secret, Claim* claim) {
   claim->secret = secret;
-  claim->malformed = !is_made_of(secret, kAlphanumeric + "._~+/=-", 16, 128);
+  claim->malformed = !is_made_of(secret, kAlphanumeric + "._~+/=-", 16, 1024);
 }
 
 void claim_pair(const std::string& pair, Claim* claim) {

@@ -82,7 +82,7 @@ class Builder {
       case 0:
         return secret.substr(0, 15);
       case 1:
-        return secret + std::string(128, 'A');
+        return secret + std::string(1024, 'A');
       case 2:
         secret[choices_.below(static_cast<unsigned>(secret.size()))] ^= 1;
         return secret;

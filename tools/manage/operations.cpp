@@ -219,6 +219,9 @@ void Operations::check(const Account& account, Service service, const Wish& wish
       (before == nullptr || before->expires_unix_s != *wish.expires_unix_s)) {
     throw Refused{"The end of the token lies in the past.", Field::kExpires};
   }
+  if (wish.note && wish.note->size() > kMaxNoteBytes) {
+    throw Refused{"A note has at most " + std::to_string(kMaxNoteBytes) + " bytes.", Field::kNote};
+  }
   if (!wish.addresses) return;
   if (wish.addresses->size() > kMaxAddressRanges) {
     throw Refused{"A token takes at most " + std::to_string(kMaxAddressRanges) + " addresses and ranges.",

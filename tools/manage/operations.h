@@ -25,7 +25,6 @@ struct Scope {
 
 /// What a limit is to be when the call does not say it.
 enum class Omitted {
-  kRefused,     ///< it must be said
   kKept,        ///< as it was; with create(): none
   kEverything,  ///< all that the caller has: WHM API 1
 };

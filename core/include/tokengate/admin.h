@@ -118,6 +118,9 @@ struct NewToken {
   int64_t not_before_unix_s = 0;
   int64_t expires_unix_s = kNeverExpires;  ///< later than now and than not_before
   std::string note = {};                   ///< at most kMaxNoteBytes of UTF-8 without control characters
+  /// Brought along from elsewhere, of the form that verify.h states; empty: one is made. Not for a token that
+  /// another makes: it could be known to anybody.
+  std::string secret = {};
 };
 
 /// Changes to a token; what is absent stays. Setting `acls` ends full access; setting `full_access` to true

@@ -34,7 +34,8 @@ inline constexpr size_t kMaxTokenNameBytes = 50;   ///< a token name: `[A-Za-z0-
 inline constexpr size_t kMaxAclNameBytes = 64;     ///< an ACL name: `[A-Za-z0-9][A-Za-z0-9._-]*`
 inline constexpr size_t kMaxRouteTextBytes = 256;  ///< Decision::route, cut when longer
 inline constexpr size_t kMinSecretBytes = 16;  ///< token text: `[A-Za-z0-9._~+/=-]+`; ours are 32 of A-Z0-9
-inline constexpr size_t kMaxSecretBytes = 128;
+/// Room for an access hash of the older kind: some 30 lines of 32 characters, without their line breaks.
+inline constexpr size_t kMaxSecretBytes = 1024;
 
 /// Text of at most `Capacity` bytes held by value. Longer text is cut.
 template <size_t Capacity>

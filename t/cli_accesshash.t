@@ -1,0 +1,72 @@
+# Access hashes of the panel's older kind go on working, as tokens.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Temp ();
+use Test::More;
+use Tokengate::Cli;
+
+my $cli = Tokengate::Cli->new;
+$cli->ok(qw(acl define whm:list-accts));
+$cli->ok(qw(account create), $_, qw(--acl whm:list-accts)) for qw(reseller second);
+$cli->ok(qw(account create nobody));
+my $folder = File::Temp->newdir;
+
+sub file ($name, $content) {
+    open my $file, '>', "$folder/$name" or die $!;
+    print $file $content;
+    close $file or die $!;
+    return "$folder/$name";
+}
+
+sub outcome ($authorization) {
+    my $request = "GET /json-api/listaccts HTTP/1.1\nAuthorization: $authorization\n";
+    my $r = $cli->run_with({stdin => $request}, qw(verify --service whm --require list-accts --json));
+    return Tokengate::Cli::decode_json($r->{stdout})->{outcome};
+}
+
+# As it lies in the home: 29 lines of 32 characters.
+my @lines = map { my $n = $_; join '', map { sprintf '%x', ($n * 7 + $_ * $_) % 16 } 1 .. 32 } 1 .. 29;
+my $path = file(hash => join("\n", @lines) . "\n");
+my $hash = join '', @lines;
+
+is($cli->run(qw(import accesshash reseller --file), $path)->{exit}, 0, 'imported');
+is(outcome("WHM reseller:$hash"), 'granted', 'the hash is accepted as clients send it');
+is(outcome("whm second:$hash"),   'unknown_token', 'of that user alone');
+is(outcome('whm reseller:' . substr $hash, 1), 'unknown_token', 'and whole');
+my $token = $cli->json(qw(token show reseller accesshash));
+is_deeply([@$token{qw(service full_access note)}], ['whm', JSON::PP::true, 'access hash'], 'a token like others');
+my $r = $cli->run(qw(import accesshash reseller --file), $path);
+is($r->{exit}, 1, 'a second time');
+like($r->{stderr}, qr/is a token already/, 'nothing is made');
+
+# DOS line ends and blanks, as some clients leave them.
+my $other = file(other => join("\r\n", map {"A$_ "} @lines[0 .. 28]) . "\r\n\r\n");
+like($cli->ok(qw(import accesshash second --verbose --file), $other), qr/^second: accesshash$/m, '--verbose names it');
+is(outcome('whm second:' . join '', map {"A$_"} @lines), 'granted', 'blanks are no part of it');
+
+# What cannot be one.
+my @refused = (
+    ['a hash that is too short' => file(short => "abc\n"),                   qr/does not hold an access hash/],
+    ['other characters'         => file(odd   => "$lines[0]\n<$lines[1]>\n"), qr/does not hold an access hash/],
+    ['too much'                 => file(large => "a" x 20_000),              qr/too large/],
+    ['an empty file'            => file(empty => "\n\n"),                    qr/has no access hash/],
+    ['no file'                  => "$folder/none",                           qr/has no access hash/],
+    ['a folder'                 => "$folder",                                qr/not a plain file/],
+);
+symlink $path, "$folder/link" or die $!;
+push @refused, ['a link' => "$folder/link", qr/cannot read/];
+for my $case (@refused) {
+    my ($what, $file, $words) = @$case;
+    $r = $cli->run(qw(import accesshash nobody --file), $file);
+    is($r->{exit}, 1, $what);
+    like($r->{stderr}, $words, "$what: why");
+    unlike($r->{stderr}, qr/\Q$lines[0]\E|aaaa/, "$what: nothing of it is repeated");
+}
+is($cli->run(qw(import accesshash none --file), $path)->{exit}, 1, 'no such account');
+is($cli->run(qw(import accesshash --file), $path)->{exit}, 2, '--file without its user');
+is($cli->run(qw(import accesshash --all-resellers reseller))->{exit}, 2, '--all-resellers with a user');
+is_deeply($cli->json(qw(import accesshash --all-resellers)), {imported => []}, '--all-resellers, where none has a home');
+is($cli->run('import')->{exit}, 2, 'import alone still wants a file');
+is(scalar @{ $cli->json(qw(token list)) }, 2, 'two tokens in all');
+done_testing;

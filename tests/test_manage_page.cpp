@@ -1,0 +1,197 @@
+// What the page is told, and what it is refused: names, members and the input that a refusal is about.
+#include "manage_fixture.h"
+
+using namespace tokengate;
+using manage::Identity;
+
+namespace {
+
+constexpr Service kCpanel = Service::kCpanel;
+constexpr Service kWhm = Service::kWhm;
+
+#define ck_assert_json(actual, expected)                                                             \
+  do {                                                                                               \
+    const TestJson actual_ = (actual);                                                               \
+    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
+  } while (0)
+
+struct Page : ManageFixture {
+  Page() {
+    ck_assert_int_eq(setenv("TZ", "Europe/Berlin", 1), 0);
+    tzset();
+  }
+  /// The data; fails if the page is refused.
+  TestJson ok(const std::string& name, const TestJson& input = TestJson::object()) {
+    const TestJson reply = page(name, input);
+    ck_assert_msg(reply["ok"] == true, "%s: %s", name.c_str(), reply.dump().c_str());
+    return reply["data"];
+  }
+};
+
+}  // namespace
+
+START_TEST(a_session_tells_who_and_where) {
+  Page page;
+  ck_assert_json(page.ok("session"),
+                 R"({"user":"shop","service":"cpanel","services":["cpanel"],"via":"server","token":null,
+      "administrator":false,"can_choose_account":false,"now_unix_s":1800000000,"utc_offset_s":3600,
+      "time_zone":"Europe/Berlin","soon_days":30,"max_addresses":100,"max_note_bytes":200,
+      "name_rule":"1 to 50 of A-Z a-z 0-9 _ -"})");
+  page.caller = Page::person("reseller", kWhm);
+  page.caller.via = Identity::Via::kSession;
+  const TestJson reseller = page.ok("session");
+  ck_assert(reseller["via"] == "session" && reseller["can_choose_account"] == true &&
+            reseller["services"].size() == 2 && reseller["administrator"] == false);
+  page.caller = Page::person("root", kWhm);
+  ck_assert(page.ok("session")["administrator"] == true);
+}
+END_TEST
+
+START_TEST(an_account_tells_what_its_tokens_can_be_given) {
+  Page page;
+  const TestJson shop = page.ok("account");
+  ck_assert(shop["user"] == "shop" && shop["owner"] == "reseller" && shop["active"] == true &&
+            shop["tokens_enabled"] == true && shop["may_administer"] == false && shop["acls"].size() == 4);
+  ck_assert_json(
+      shop["acls"][2],
+      R"({"name":"email","group":"Mail","description":"Mailboxes, filters and mail settings","warning":""})");
+  ck_assert(!shop["acls"][3]["warning"].get<std::string>().empty());
+  page.caller = Page::person("reseller", kWhm);
+  ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == true);
+  page.caller = Page::person("root", kWhm);
+  ck_assert_msg(page.ok("account")["acls"].size() > 5, "all is spelled out");
+  ck_assert(page.ok("account")["acls"][0]["name"] == "all");
+}
+END_TEST
+
+START_TEST(a_token_goes_its_way) {
+  Page page;
+  TestJson made = page.ok("create", {{"name", "ci"},
+                                     {"acls", {"email"}},
+                                     {"read_only", true},
+                                     {"expires_on", "2027-07-01"},
+                                     {"addresses", {"192.0.2.7"}},
+                                     {"note", "for <b>CI</b>"}});
+  ck_assert(check_token_text(made["secret"].get<std::string>()) == TokenTextKind::kOurs);
+  // The end of that day in summer time.
+  ck_assert_json(
+      made["token"],
+      R"({"name":"ci","id":1,"account":"shop","service":"cpanel","full_access":false,"read_only":true,
+      "acls":["email"],"addresses":["192.0.2.7"],"created_unix_s":1800000000,"not_before_unix_s":0,
+      "expires_unix_s":1814479199,"last_used_unix_s":null,"last_address":null,"use_count":null,"note":"for <b>CI</b>",
+      "parent":null,"former_secret_until_unix_s":null})");
+  page.ok("update", {{"name", "ci"}, {"note", ""}, {"expires_on", nullptr}});
+  const TestJson listed = page.ok("tokens")["tokens"][0];
+  ck_assert(listed["note"] == "" && listed["expires_unix_s"].is_null() && listed["acls"][0] == "email" &&
+            listed["read_only"] == true && listed["children"] == 0);
+  ck_assert(page.ok("update", {{"name", "ci"}, {"full_access", true}})["token"]["full_access"] == true);
+  ck_assert(
+      page.ok("update", {{"name", "ci"}, {"full_access", false}, {"acls", {"dns"}}})["token"]["acls"][0] ==
+      "dns");
+  ck_assert(page.ok("rename", {{"name", "ci"}, {"new_name", "deploy"}})["token"]["name"] == "deploy");
+  const TestJson rotated = page.ok("rotate", {{"name", "deploy"}, {"overlap_s", 60}});
+  ck_assert(rotated["token"]["former_secret_until_unix_s"] == kNow + 60 &&
+            rotated["secret"] != made["secret"]);
+  page.ok("create", {{"name", "full"}, {"full_access", true}, {"expires_on", nullptr}});
+  page.caller = Page::with_token("shop", kCpanel, "full");
+  page.ok("create", {{"name", "child"}, {"acls", {"email"}}});
+  page.caller = Page::person("shop", kCpanel);
+  ck_assert(page.ok("tokens")["tokens"][2]["children"] == 1);
+  ck_assert(page.ok("revoke", {{"names", {"full"}}, {"with_children", true}})["revoked"] == 2);
+  ck_assert(page.ok("revoke_all")["revoked"] == 1);
+  ck_assert(page.ok("tokens")["tokens"].empty());
+}
+END_TEST
+
+START_TEST(refusals_name_the_input) {
+  const struct {
+    const char* function;
+    const char* input;
+    const char* field;  ///< empty: none
+  } rows[] = {
+      {"create", R"({"name":"a b","acls":["email"]})", "name"},
+      {"create", R"({"name":"","acls":["email"]})", "name"},
+      {"create", R"({"name":"ci","acls":["email"]})", "name"},
+      {"create", R"({"name":"x"})", "acls"},
+      {"create", R"({"name":"x","acls":[]})", "acls"},
+      {"create", R"({"name":"x","acls":["backups"]})", "acls"},
+      {"create", R"({"name":"x","acls":["email"],"expires_on":"2020-01-01"})", "expires_on"},
+      {"create", R"({"name":"x","acls":["email"],"expires_on":"2027-02-30"})", "expires_on"},
+      {"create", R"({"name":"x","acls":["email"],"expires_on":"tomorrow"})", "expires_on"},
+      {"create", R"({"name":"x","acls":["email"],"expires_on":" 2027-1-01"})", "expires_on"},
+      {"create", R"({"name":"x","acls":["email"],"addresses":["here"]})", "addresses"},
+      {"create", R"({"name":"x","acls":["email"],"addresses":["192.0.2.1/8"]})", "addresses"},
+      {"create", R"({"name":"x","acls":"email"})", ""},
+      {"create", R"({"acls":["email"]})", ""},
+      {"create", R"({"name":"x","acls":["email"],"account":"other"})", ""},
+      {"create", R"({"name":"x","acls":["email"],"service":"whm"})", ""},
+      {"create", R"({"name":"x","acls":["email"],"service":"ftp"})", ""},
+      {"rename", R"({"name":"ci","new_name":"a/b"})", "new_name"},
+      {"rename", R"({"name":"none","new_name":"b"})", "name"},
+      {"update", R"({"name":"none"})", "name"},
+      {"update", R"({"name":"ci","acls":[]})", "acls"},
+      {"rotate", R"({"name":"ci"})", ""},
+      {"rotate", R"({"name":"ci","overlap_s":-1})", ""},
+      {"rotate", R"({"name":"ci","overlap_s":"60"})", ""},
+      {"revoke", R"({"names":[]})", ""},
+      {"revoke", R"({"names":["ci","none"]})", "name"},
+      {"set_active", R"({"account":"shop","active":false})", ""},
+      {"accounts", R"([])", ""},
+  };
+  Page page;
+  page.ok("create", {{"name", "ci"}, {"acls", {"email"}}});
+  const uint64_t changes = page.changes();
+  ck_assert(page.page("update", {{"name", "ci"}, {"note", std::string(201, 'a')}})["field"] == "note");
+  for (const auto& row : rows) {
+    const TestJson reply = page.page(row.function, TestJson::parse(row.input));
+    ck_assert_msg(reply["ok"] == false && !reply["error"].get<std::string>().empty() &&
+                      reply.value("field", "") == row.field,
+                  "%s %s: %s", row.function, row.input, reply.dump().c_str());
+    ck_assert_uint_eq(page.changes(), changes);
+  }
+  ck_assert(page.page("nothing")["ok"] == false);
+  ck_assert(page.page("login")["ok"] == false);
+}
+END_TEST
+
+START_TEST(administrators_reach_their_accounts_and_no_others) {
+  Page page;
+  page.caller = Page::person("reseller", kWhm);
+  const TestJson accounts = page.ok("accounts")["accounts"];
+  ck_assert_uint_eq(accounts.size(), 2);
+  ck_assert_json(accounts[1],
+                 R"({"user":"shop","owner":"reseller","active":true,"tokens_enabled":true,"token_count":0,
+                                  "may_administer":true})");
+  page.ok("create", {{"account", "shop"}, {"service", "cpanel"}, {"name", "ci"}, {"acls", {"email"}}});
+  page.ok("set_active", {{"account", "shop"}, {"active", false}});
+  page.ok("set_tokens_enabled", {{"account", "shop"}, {"enabled", false}});
+  const Account shop = page.admin.find_account("shop").value;
+  ck_assert(!shop.active && !shop.tokens_enabled && shop.token_count == 1);
+  for (const char* who : {"other", "root", "reseller", "none"}) {
+    ck_assert(page.page("set_active", {{"account", who}, {"active", false}})["ok"] == false);
+    ck_assert(page.page("set_tokens_enabled", {{"account", who}, {"enabled", false}})["ok"] == false);
+    if (std::string(who) != "reseller")
+      ck_assert(page.page("tokens", {{"account", who}, {"service", "cpanel"}})["ok"] == false);
+  }
+  // Only who has everything may see to an account's tokens for whm.
+  ck_assert(page.page("tokens", {{"account", "shop"}, {"service", "whm"}})["ok"] == false);
+  page.caller = Page::person("root", kWhm);
+  page.ok("tokens", {{"account", "shop"}, {"service", "whm"}});
+  ck_assert_uint_eq(page.ok("accounts")["accounts"].size(), 4);
+  page.caller = Page::person("shop", kCpanel);
+  ck_assert(page.page("session")["error"].get<std::string>().find("suspended") != std::string::npos);
+}
+END_TEST
+
+Suite* suite() {
+  Suite* suite = suite_create("manage_page");
+  TCase* tcase = tcase_create("manage_page");
+  tcase_set_timeout(tcase, 60);
+  tcase_add_test(tcase, a_session_tells_who_and_where);
+  tcase_add_test(tcase, an_account_tells_what_its_tokens_can_be_given);
+  tcase_add_test(tcase, a_token_goes_its_way);
+  tcase_add_test(tcase, refusals_name_the_input);
+  tcase_add_test(tcase, administrators_reach_their_accounts_and_no_others);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
