@@ -50,9 +50,9 @@ START_TEST(uapi_functions_reply_as_documented) {
                "name=few&features=email&features-1=dns&readonly=1&whitelist_ip=192.0.2.7");
   ck_assert_json(fixture.call("/execute/Tokens/list"), R"({"data":[
       {"name":"ci","create_time":1800000000,"expires_at":1800086400,"has_full_access":1,"features":[],"readonly":0,
-       "whitelist_ips":null,"parent":null},
+       "whitelist_ips":null,"parent":null,"last_used":null,"last_address":null,"use_count":0},
       {"name":"few","create_time":1800000000,"expires_at":null,"has_full_access":0,"features":["dns","email"],"readonly":1,
-       "whitelist_ips":["192.0.2.7"],"parent":null}],
+       "whitelist_ips":["192.0.2.7"],"parent":null,"last_used":null,"last_address":null,"use_count":0}],
       "errors":null,"messages":null,"metadata":{"transformed":1},"status":1,"warnings":null})");
 
   ck_assert_json(fixture.call("/execute/Tokens/rename?name=ci&new_name=deploy")["data"], "null");
@@ -60,7 +60,7 @@ START_TEST(uapi_functions_reply_as_documented) {
   ck_assert_json(
       fixture.call("/execute/Tokens/update?name=few&features=databases&expires_at=" + kEnd)["data"],
       R"({"name":"few","create_time":1800000000,"expires_at":1800086400,"has_full_access":0,"features":["databases"],
-                     "readonly":1,"whitelist_ips":["192.0.2.7"],"parent":null})");
+                     "readonly":1,"whitelist_ips":["192.0.2.7"],"parent":null,"last_used":null,"last_address":null,"use_count":0})");
   ck_assert_str_ne(
       fixture.call("/execute/Tokens/rotate?name=deploy")["data"]["token"].get<std::string>().c_str(),
       secret.c_str());
@@ -232,7 +232,8 @@ START_TEST(whm_envelopes) {
       "<result><data><tokens><example><name>example</name><acls><cpanel-api>0</cpanel-api>"
       "<create-acct>0</create-acct><kill-acct>0</kill-acct><list-accts>1</list-accts>"
       "<manage-api-tokens>0</manage-api-tokens></acls><create_time>1800000000</create_time><expires_at/>"
-      "<whitelist_ips/><has_full_access>0</has_full_access><readonly>0</readonly><parent/></example></tokens>"
+      "<whitelist_ips/><has_full_access>0</has_full_access><readonly>0</readonly><parent/><last_used/"
+      "><last_address/><use_count>0</use_count></example></tokens>"
       "</data><metadata><command>api_token_list</command><reason>OK</reason><result>1</result>"
       "<version>1</version></metadata></result>");
   fixture.whm("api_token_create", "token_name=1st&acl=list-accts");

@@ -78,7 +78,7 @@ START_TEST(a_token_goes_its_way) {
       made["token"],
       R"({"name":"ci","id":1,"account":"shop","service":"cpanel","full_access":false,"read_only":true,
       "acls":["email"],"addresses":["192.0.2.7"],"created_unix_s":1800000000,"not_before_unix_s":0,
-      "expires_unix_s":1814479199,"last_used_unix_s":null,"last_address":null,"use_count":null,"note":"for <b>CI</b>",
+      "expires_unix_s":1814479199,"last_used_unix_s":null,"last_address":null,"use_count":0,"note":"for <b>CI</b>",
       "parent":null,"former_secret_until_unix_s":null})");
   page.ok("update", {{"name", "ci"}, {"note", ""}, {"expires_on", nullptr}});
   const TestJson listed = page.ok("tokens")["tokens"][0];

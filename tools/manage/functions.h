@@ -27,6 +27,8 @@ std::optional<std::vector<std::string>> whitelist(const Params& params);
 
 /// Null for what never ends.
 Json end_json(int64_t expires_unix_s);
+/// Adds `last_used`, `last_address` and `use_count`: null for what is not known.
+void add_use(const TokenUse& use, Json* json);
 /// Null for any address; IPv6 written out in full, as the panel does.
 Json whitelist_json(const Token& token);
 std::string expanded_range(const std::string& range);

@@ -169,6 +169,10 @@ std::vector<Token> Operations::list(const Scope& scope) const {
   return value_of(admin_.list_tokens(scope.account, scope.service));
 }
 
+std::vector<TokenUse> Operations::use_of(const std::vector<Token>& tokens) const {
+  return value_of(admin_.token_use(tokens, request_.now_unix_s));
+}
+
 std::optional<Token> Operations::find(const Scope& scope, const std::string& name) const {
   Result<Token> found = admin_.find_token(scope.account, scope.service, name);
   if (found.status.code == Code::kStore) require_ok(found.status);

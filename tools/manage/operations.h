@@ -75,6 +75,7 @@ class Operations {
   std::vector<std::string> acls_to_give(const Account& account, Service service) const;
 
   std::vector<Token> list(const Scope& scope) const;
+  std::vector<TokenUse> use_of(const std::vector<Token>& tokens) const;  ///< in their order
   /// Nothing if there is none.
   std::optional<Token> find(const Scope& scope, const std::string& name) const;
   std::optional<Token> find_by_secret(const Scope& scope, const std::string& secret) const;

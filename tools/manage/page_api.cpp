@@ -129,7 +129,8 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
-Json token_json(const Token& token) {
+Json token_json(const Token& token, const TokenUse& use) {
+  const bool used = use.known && use.count > 0;
   Json json = {{"name", token.name},
                {"id", token.id},
                {"account", token.account},
@@ -141,9 +142,9 @@ Json token_json(const Token& token) {
                {"created_unix_s", token.created_unix_s},
                {"not_before_unix_s", token.not_before_unix_s},
                {"expires_unix_s", end_json(token.expires_unix_s)},
-               {"last_used_unix_s", nullptr},
-               {"last_address", nullptr},
-               {"use_count", nullptr},
+               {"last_used_unix_s", used ? Json(use.last_unix_s) : Json()},
+               {"last_address", used ? Json(use.last_address) : Json()},
+               {"use_count", use.known ? Json(use.count) : Json()},
                {"note", token.note},
                {"parent", text_or_null(token.parent)},
                {"former_secret_until_unix_s", nullptr}};
@@ -152,8 +153,12 @@ Json token_json(const Token& token) {
   return json;
 }
 
-Json issued_json(const IssuedToken& issued) {
-  return {{"token", token_json(issued.token)}, {"secret", issued.secret}};
+Json token_json(const Operations& operations, const Token& token) {
+  return token_json(token, operations.use_of({token}).front());
+}
+
+Json issued_json(const Operations& operations, const IssuedToken& issued) {
+  return {{"token", token_json(operations, issued.token)}, {"secret", issued.secret}};
 }
 
 /// The name of the zone that local times are in, as browsers know it.
@@ -235,9 +240,10 @@ Json tokens(Operations& operations, const Json& input) {
   std::map<uint64_t, int> children;
   for (const Token& token : tokens) ++children[token.parent_id];
   Json list = Json::array();
-  for (const Token& token : tokens) {
-    Json json = token_json(token);
-    json["children"] = children[token.id];
+  const std::vector<TokenUse> uses = operations.use_of(tokens);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    Json json = token_json(tokens[i], uses[i]);
+    json["children"] = children[tokens[i].id];
     list.push_back(json);
   }
   return {{"tokens", list}};
@@ -246,7 +252,7 @@ Json tokens(Operations& operations, const Json& input) {
 Json create(Operations& operations, const Json& input) {
   Wish wish = wish_of(input);
   wish.name = text(input, "name");
-  return issued_json(operations.create(scope_of(operations, input), wish, Omitted::kKept));
+  return issued_json(operations, operations.create(scope_of(operations, input), wish, Omitted::kKept));
 }
 
 Json update(Operations& operations, const Json& input) {
@@ -254,7 +260,7 @@ Json update(Operations& operations, const Json& input) {
   wish.name = text_if_any(input, "new_name");
   const Token token =
       operations.update(scope_of(operations, input), text(input, "name"), wish, Omitted::kKept);
-  return {{"token", token_json(token)}};
+  return {{"token", token_json(operations, token)}};
 }
 
 Json rename(Operations& operations, const Json& input) {
@@ -262,14 +268,14 @@ Json rename(Operations& operations, const Json& input) {
   const std::string new_name = text(input, "new_name");
   operations.rename(scope, text(input, "name"), new_name);
   const std::optional<Token> token = operations.find(scope, new_name);
-  return {{"token", token ? token_json(*token) : Json()}};
+  return {{"token", token ? token_json(operations, *token) : Json()}};
 }
 
 Json rotate(Operations& operations, const Json& input) {
   const Json* overlap = member(input, "overlap_s");
   if (overlap == nullptr || !overlap->is_number_integer()) wrong_type("overlap_s");
-  return issued_json(
-      operations.rotate(scope_of(operations, input), text(input, "name"), overlap->get<int64_t>()));
+  return issued_json(operations, operations.rotate(scope_of(operations, input), text(input, "name"),
+                                                   overlap->get<int64_t>()));
 }
 
 Json revoke(Operations& operations, const Json& input) {

@@ -10,15 +10,21 @@ Json issued_json(const IssuedToken& issued) {
 }
 
 /// The panel's fields, then ours.
-Json token_json(const Token& token) {
-  return {{"name", token.name},
-          {"create_time", token.created_unix_s},
-          {"expires_at", end_json(token.expires_unix_s)},
-          {"has_full_access", token.full_access ? 1 : 0},
-          {"features", token.acls},
-          {"readonly", token.read_only ? 1 : 0},
-          {"whitelist_ips", whitelist_json(token)},
-          {"parent", token.parent.empty() ? Json() : Json(token.parent)}};
+Json token_json(const Token& token, const TokenUse& use) {
+  Json json = {{"name", token.name},
+               {"create_time", token.created_unix_s},
+               {"expires_at", end_json(token.expires_unix_s)},
+               {"has_full_access", token.full_access ? 1 : 0},
+               {"features", token.acls},
+               {"readonly", token.read_only ? 1 : 0},
+               {"whitelist_ips", whitelist_json(token)},
+               {"parent", token.parent.empty() ? Json() : Json(token.parent)}};
+  add_use(use, &json);
+  return json;
+}
+
+Json token_json(const Operations& operations, const Token& token) {
+  return token_json(token, operations.use_of({token}).front());
 }
 
 Outcome create_full_access(Operations& operations, const Scope& scope, const Params& params) {
@@ -44,7 +50,9 @@ Outcome create_limited(Operations& operations, const Scope& scope, const Params&
 
 Outcome list(Operations& operations, const Scope& scope, const Params&) {
   Json tokens = Json::array();
-  for (const Token& token : operations.list(scope)) tokens.push_back(token_json(token));
+  const std::vector<Token> list = operations.list(scope);
+  const std::vector<TokenUse> uses = operations.use_of(list);
+  for (size_t i = 0; i < list.size(); ++i) tokens.push_back(token_json(list[i], uses[i]));
   return {.data = tokens, .transformed = true};
 }
 
@@ -52,7 +60,7 @@ Outcome get_details(Operations& operations, const Scope& scope, const Params& pa
   const std::string name = params.required("name");
   const std::optional<Token> token = operations.find(scope, name);
   if (!token) throw Refused{"There is no API token " + in_quotes(name) + "."};
-  return {.data = token_json(*token)};
+  return {.data = token_json(operations, *token)};
 }
 
 Outcome rename(Operations& operations, const Scope& scope, const Params& params) {
@@ -72,7 +80,8 @@ Outcome update(Operations& operations, const Scope& scope, const Params& params)
   if (wish.expires_unix_s == 0) wish.expires_unix_s = kNeverExpires;
   wish.addresses = whitelist(params);
   wish.read_only = params.flag("readonly");
-  return {.data = token_json(operations.update(scope, params.required("name"), wish, Omitted::kKept))};
+  const Token token = operations.update(scope, params.required("name"), wish, Omitted::kKept);
+  return {.data = token_json(operations, token)};
 }
 
 Outcome rotate(Operations& operations, const Scope& scope, const Params& params) {

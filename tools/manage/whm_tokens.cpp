@@ -55,12 +55,16 @@ Outcome create(Operations& operations, const Params& params) {
 
 Outcome list(Operations& operations, const Params&) {
   Json tokens = Json::object();
-  for (const Token& token : operations.list(operations.own())) {
+  const std::vector<Token> list = operations.list(operations.own());
+  const std::vector<TokenUse> uses = operations.use_of(list);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const Token& token = list[i];
     Json json = details(operations, token);
     json["acls"] = privilege_map(operations, token);
     json["has_full_access"] = token.full_access ? 1 : 0;
     json["readonly"] = token.read_only ? 1 : 0;
     json["parent"] = token.parent.empty() ? Json() : Json(token.parent);
+    add_use(uses[i], &json);
     tokens[token.name] = json;
   }
   return {.data = {{"tokens", tokens}}};
@@ -123,6 +127,13 @@ std::optional<std::vector<std::string>> whitelist(const Params& params) {
 
 Json end_json(int64_t expires_unix_s) {
   return expires_unix_s == kNeverExpires ? Json() : Json(expires_unix_s);
+}
+
+void add_use(const TokenUse& use, Json* json) {
+  const bool used = use.known && use.count > 0;
+  (*json)["last_used"] = used ? Json(use.last_unix_s) : Json();
+  (*json)["last_address"] = used ? Json(use.last_address) : Json();
+  (*json)["use_count"] = use.known ? Json(use.count) : Json();
 }
 
 std::string expanded_range(const std::string& range) {
