@@ -144,7 +144,11 @@ std::string World::ask(Choices& choices) {
   BuiltRequest built = build_request(choices, state_, secrets_, kUsernames);
   const Request& meaning = built.meaning;
   std::vector<std::string_view> required(meaning.required_acls.begin(), meaning.required_acls.end());
-  Rules rules{meaning.service, meaning.schemes, meaning.plain_http, required};
+  Rules rules;
+  rules.service = meaning.service;
+  rules.schemes = meaning.schemes;
+  rules.plain_http = meaning.plain_http;
+  rules.required_acls = required;
   CredentialFields fields;
   fields.authorization_count = static_cast<unsigned>(meaning.authorization.size());
   if (!meaning.authorization.empty()) fields.authorization = meaning.authorization[0];
