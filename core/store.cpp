@@ -68,6 +68,7 @@ StoreError to_error(int code) noexcept {
       return StoreError::kPermission;
     case ENOSPC:
     case EDQUOT:
+    case EIO:  // LMDB says so, too, when only a part of a page found room
       return StoreError::kDiskFull;
     default:
       return StoreError::kSystem;
@@ -613,7 +614,7 @@ std::string describe(StoreError error, const std::string& path, const std::strin
     case StoreError::kReadersFull:
       return "all reader slots of the store at " + path + " are in use; stop some of its readers";
     case StoreError::kDiskFull:
-      return "no space is left on the disk of the store at " + path + "; nothing was changed";
+      return "no space is left on the disk of the store at " + path + ", or it fails; nothing was changed";
     case StoreError::kDamaged:
       return "the store at " + path + " is damaged, or its data.mdb is not a store; restore it from a backup";
     case StoreError::kLock:

@@ -34,11 +34,11 @@ enum class StoreError : uint8_t {
   kMapFull,      ///< the map must grow: close the transaction, grow(), try again
   kMapResized,   ///< another process grew it: close all transactions, adopt_size(), try again
   kReadersFull,  ///< no reader slot is free
-  kDiskFull,
-  kDamaged,  ///< LMDB or a record's check value says so
-  kLock,     ///< the lock file leads to another snapshot than the newest
-  kLibrary,  ///< the LMDB library at run time is of a version with races in its locks
-  kSystem,   ///< anything else; see system_code
+  kDiskFull,     ///< or failing
+  kDamaged,      ///< LMDB or a record's check value says so
+  kLock,         ///< the lock file leads to another snapshot than the newest
+  kLibrary,      ///< the LMDB library at run time is of a version with races in its locks
+  kSystem,       ///< anything else; see system_code
 };
 
 /// The named databases.
