@@ -88,13 +88,14 @@ sub workers_of ($server) {
     return join ' ', sort map { tr/\n//dr } <$ps>;
 }
 
-# Runs `test` with servers on a store; the workers must be the same afterwards.
+# Runs `test` with servers on a store; the workers must be there afterwards, though Apache may have started more.
 sub with_servers ($store, $test) {
     my @servers = start_servers($store->{path});
     serves(\@servers, $store, 'at first');
     my @workers = map { workers_of($_) } @servers;
     $test->(@servers);
-    is(join(', ', map { workers_of($_) } @servers), join(', ', @workers), 'no worker was lost');
+    my %there = map { $_ => 1 } map { split / / } map { workers_of($_) } @servers;
+    is_deeply([grep { !$there{$_} } map { split / / } @workers], [], 'no worker was lost');
     $_->stop for @servers;
     return;
 }
