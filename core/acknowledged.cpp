@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <vector>
 
 namespace tokengate {
@@ -24,39 +25,49 @@ size_t page_bytes() noexcept {
 /// A page that is really on the disk, so that storing into the map can never lack room.
 bool fill(int file) {
   std::vector<char> zeros(page_bytes());
-  return pwrite(file, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size());
+  ssize_t written = pwrite(file, zeros.data(), zeros.size(), 0);
+  if (written >= 0 && static_cast<size_t>(written) < zeros.size()) errno = ENOSPC;
+  return written == static_cast<ssize_t>(zeros.size());
 }
 
 }  // namespace
 
-void Acknowledged::open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept {
+int Acknowledged::open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept {
   close();
   data_ = data;
   int file =
       ::open(file_of(path).c_str(), (writable ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, kMode);
-  if (file < 0) return;
-  struct stat now {};
-  bool usable = fstat(file, &now) == 0 && S_ISREG(now.st_mode);
-  if (usable && writable) {
-    // Readers that cannot read it would do without.
-    if ((now.st_mode & 07777) != kMode) usable = fchmod(file, kMode) == 0;
-    if (now.st_gid != group) usable = usable && fchown(file, static_cast<uid_t>(-1), group) == 0;
-    if (static_cast<size_t>(now.st_size) < page_bytes()) usable = usable && fill(file);
-  } else {
-    usable = usable && static_cast<size_t>(now.st_size) >= page_bytes();
-  }
-  if (usable) {
-    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* map = mmap(nullptr, page_bytes(), protection, MAP_SHARED, file, 0);
-    if (map != MAP_FAILED) {
-      content_ = static_cast<Content*>(map);
-      guard_.watch(map, page_bytes(), writable);
-    }
-  }
+  if (file < 0) return !writable && errno == ENOENT ? 0 : errno;
+  int error = map(file, writable, group) ? 0 : errno;
   ::close(file);
   writable_ = writable;
+  return error;
+}
+
+bool Acknowledged::map(int file, bool writable, gid_t group) noexcept {
+  struct stat now {};
+  if (fstat(file, &now) != 0) return false;
+  if (!S_ISREG(now.st_mode)) {
+    errno = EINVAL;
+    return false;
+  }
   device_ = now.st_dev;
   inode_ = now.st_ino;
+  bool short_of = static_cast<size_t>(now.st_size) < page_bytes();
+  if (writable) {
+    // Readers that cannot read it would not read the store either.
+    if ((now.st_mode & 07777) != kMode && fchmod(file, kMode) != 0) return false;
+    if (now.st_gid != group && fchown(file, static_cast<uid_t>(-1), group) != 0) return false;
+    if (short_of && !fill(file)) return false;
+  } else if (short_of) {
+    return true;  // its first writer is making it, or died doing so
+  }
+  int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* begin = mmap(nullptr, page_bytes(), protection, MAP_SHARED, file, 0);
+  if (begin == MAP_FAILED) return false;
+  content_ = static_cast<Content*>(begin);
+  guard_.watch(begin, page_bytes(), writable);
+  return true;
 }
 
 void Acknowledged::close() noexcept {

@@ -25,9 +25,10 @@ class Acknowledged {
   Acknowledged& operator=(const Acknowledged&) = delete;
 
   /// Maps the file in the store's folder `path`, for the data file with the inode `data`. A writer makes it
-  /// if need be, with the mode and `group` of the data file. If that fails, or the file is about another data
-  /// file, newest() is 0, which asks nothing of anybody. Makes system calls.
-  void open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept;
+  /// if need be, with the mode and `group` of the data file. Where there is none, or it is too short or about
+  /// another data file, newest() is 0, which asks nothing of anybody. Returns 0, or the system's error if
+  /// there is a file that cannot be opened or mapped: then nothing may be judged. Makes system calls.
+  int open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept;
   void close() noexcept;
 
   /// Whether the file at the path is still the one that was opened, or still missing.
@@ -45,6 +46,9 @@ class Acknowledged {
   void set(uint64_t id) noexcept;
 
  private:
+  /// False with errno if that failed.
+  bool map(int file, bool writable, gid_t group) noexcept;
+
   struct Content {
     std::atomic<uint64_t> id;
     std::atomic<uint64_t> data;

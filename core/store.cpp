@@ -232,7 +232,10 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
-  acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid);
+  if (int code = acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid); code != 0) {
+    close();
+    return to_error(system_code_ = code);
+  }
   clear_stale_readers();
   StoreError error = open_tables(mode == Mode::kCreate);
   if (error == StoreError::kNotFound) error = StoreError::kNoStore;

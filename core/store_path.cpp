@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "tokengate/verify.h"
@@ -49,11 +50,14 @@ std::string check_store_path(const std::string& store_path, unsigned worker_uid,
   };
   const Part parts[] = {{store_path, 1, "entered"},
                         {store_path + "/data.mdb", 4, "read"},
-                        {store_path + "/lock.mdb", 6, "read and written"}};
+                        {store_path + "/lock.mdb", 6, "read and written"},
+                        {store_path + "/acknowledged", 4, "read"}};
   std::vector<gid_t> groups = groups_of(worker_uid, worker_gid);
   for (const Part& part : parts) {
     struct stat file {};
     if (stat(part.path.c_str(), &file) != 0) {
+      // A store is whole without its last file, which the next change makes.
+      if (errno == ENOENT && &part == std::end(parts) - 1) continue;
       return "there is no store at " + store_path + " (" + part.path + ": " + std::strerror(errno) +
              "); make one with `tokengate init --store " + store_path + "`";
     }

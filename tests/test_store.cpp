@@ -298,7 +298,7 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
   if (geteuid() != 0) return;  // only root can become somebody else
   constexpr gid_t kGroup = 33;
   StoreFixture fixture;
-  for (const char* file : {"", "/data.mdb", "/lock.mdb"}) {
+  for (const char* file : {"", "/data.mdb", "/lock.mdb", "/acknowledged"}) {
     ck_assert_int_eq(chown((fixture.path() + file).c_str(), 0, kGroup), 0);
   }
   ck_assert_int_eq(chmod(fixture.path().c_str(), 02750), 0);
@@ -311,6 +311,23 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
     if (open((fixture.path() + "/data.mdb").c_str(), O_RDWR) >= 0) return false;
     return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kNone;
   });
+  in_child([&] {
+    if (setgid(65534) != 0 || setuid(65534) != 0) return false;
+    Environment environment;
+    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kPermission;
+  });
+}
+END_TEST
+
+START_TEST(a_reader_that_may_not_know_what_was_acknowledged_does_not_read) {
+  if (geteuid() != 0) return;  // only root can become somebody else
+  StoreFixture fixture;
+  for (const char* file : {"", "/data.mdb", "/lock.mdb"}) {
+    ck_assert_int_eq(chmod((fixture.path() + file).c_str(), 0777), 0);
+  }
+  ck_assert_int_eq(chmod(std::filesystem::path(fixture.path()).parent_path().c_str(), 0755), 0);
+  ck_assert_int_eq(chmod((fixture.path() + "/acknowledged").c_str(), 0600), 0);
+  fixture.admin = {};
   in_child([&] {
     if (setgid(65534) != 0 || setuid(65534) != 0) return false;
     Environment environment;
@@ -337,6 +354,12 @@ START_TEST(check_store_path_names_what_is_wrong) {
   ck_assert(check_store_path(fixture.path(), 65534, 65534).find("cannot be read") != std::string::npos);
   chmod((fixture.path() + "/data.mdb").c_str(), 0644);
   ck_assert(check_store_path(fixture.path(), 65534, 65534).find("read and written") != std::string::npos);
+  chmod((fixture.path() + "/lock.mdb").c_str(), 0666);
+  std::string acknowledged = fixture.path() + "/acknowledged";
+  std::string text = check_store_path(fixture.path(), 65534, 65534);
+  ck_assert_msg(text.find(acknowledged + " cannot be read") != std::string::npos, "%s", text.c_str());
+  unlink(acknowledged.c_str());
+  ck_assert_view_eq(check_store_path(fixture.path(), 65534, 65534), "");
 }
 END_TEST
 
@@ -358,6 +381,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_replaced_or_shortened_data_file_is_noticed);
   tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
   tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
+  tcase_add_test(tcase, a_reader_that_may_not_know_what_was_acknowledged_does_not_read);
   tcase_add_test(tcase, every_error_has_a_sentence_with_the_path);
   tcase_add_test(tcase, check_store_path_names_what_is_wrong);
   suite_add_tcase(suite, tcase);
