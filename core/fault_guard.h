@@ -2,8 +2,9 @@
 /// SIGBUS, which would end a server's worker with every request in it. Under guard, the lost pages are
 /// replaced by pages of zeros instead, and the owner of the map is told.
 ///
-/// A process has one handler of SIGBUS. Ours is there while at least one map is guarded, acts on faults
-/// inside guarded maps alone, and hands every other SIGBUS to the handler that it found.
+/// A process has one handler of SIGBUS. Ours stays there from the first guarded map on, acts on faults inside
+/// guarded maps alone, and hands every other SIGBUS to the handler that it found. The code must therefore
+/// stay in memory: a module that contains it is linked with `-z nodelete`.
 #ifndef TOKENGATE_FAULT_GUARD_H_
 #define TOKENGATE_FAULT_GUARD_H_
 
