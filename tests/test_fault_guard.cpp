@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -87,18 +88,25 @@ START_TEST(lost_pages_take_writes_if_the_map_did) {
 }
 END_TEST
 
+// ThreadSanitizer takes the new pages, which the kernel puts there at once, for a write of ours.
+[[gnu::no_sanitize("thread")]] static size_t count_set_lines(const volatile char* bytes) {
+  size_t set = 0;
+  for (size_t at = 0; at < kBytes; at += 64) set += bytes[at] != 0;
+  return set;
+}
+
 START_TEST(threads_may_meet_the_loss_at_once) {
   Mapped mapped;
   FaultGuard guard;
   ck_assert(guard.watch(mapped.begin(), kBytes, false));
   mapped.cut(0);
+  std::atomic<size_t> set = 0;
   std::thread threads[4];
   for (std::thread& thread : threads) {
-    thread = std::thread([&] {
-      for (size_t at = 0; at < kBytes; at += 64) ck_assert_int_eq(mapped.bytes[at], 0);
-    });
+    thread = std::thread([&] { set += count_set_lines(mapped.bytes); });
   }
   for (std::thread& thread : threads) thread.join();
+  ck_assert_uint_eq(set, 0);
 }
 END_TEST
 
