@@ -72,10 +72,8 @@ const char* set_header(cmd_parms* cmd, void* config, const char* name) {
     return nullptr;
   }
   if (const char* problem = header_problem(cmd, name)) return problem;
-  for (const char* ours : {kUserHeader, kServiceHeader, kTokenHeader}) {
-    if (header_names_fold_alike(name, ours)) {
-      return apr_psprintf(cmd->pool, "TokengateHeader: %s is set for the backend; use another header", name);
-    }
+  if (header_names_fold_alike(name, kUserHeader) || is_fixed_identity_header(name)) {
+    return apr_psprintf(cmd->pool, "TokengateHeader: %s is set for the backend; use another header", name);
   }
   dir->key_header = name;
   // What an .htaccess file says is gone with its request.
@@ -87,11 +85,9 @@ const char* set_header(cmd_parms* cmd, void* config, const char* name) {
 
 const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
   if (const char* problem = header_problem(cmd, name)) return problem;
-  for (const char* ours : {kServiceHeader, kTokenHeader}) {
-    if (header_names_fold_alike(name, ours)) {
-      return apr_psprintf(cmd->pool, "TokengateUserHeader: %s carries something else; use another header",
-                          name);
-    }
+  if (is_fixed_identity_header(name)) {
+    return apr_psprintf(cmd->pool, "TokengateUserHeader: %s carries something else; use another header",
+                        name);
   }
   static_cast<DirConfig*>(config)->user_header = name;
   *static_cast<const char**>(apr_array_push(server_config_of(cmd)->user_headers)) = name;

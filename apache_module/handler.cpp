@@ -100,6 +100,10 @@ bool uses_tokengate(request_rec* r) noexcept {
   return type != nullptr && ap_cstr_casecmp(type, kAuthType) == 0;
 }
 
+const char* decimal(request_rec* r, uint64_t number) noexcept {
+  return apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, static_cast<apr_uint64_t>(number));
+}
+
 const char* copy(request_rec* r, std::string_view text) noexcept {
   return apr_pstrmemdup(r->pool, text.data(), text.size());
 }

@@ -10,9 +10,7 @@ namespace tokengate {
 namespace {
 
 bool is_identity_name(const ServerConfig* config, std::string_view name) noexcept {
-  for (const char* ours : {kUserHeader, kServiceHeader, kTokenHeader}) {
-    if (header_names_fold_alike(name, ours)) return true;
-  }
+  if (header_names_fold_alike(name, kUserHeader) || is_fixed_identity_header(name)) return true;
   for (int i = 0; i < config->user_headers->nelts; ++i) {
     if (header_names_fold_alike(name, APR_ARRAY_IDX(config->user_headers, i, const char*))) return true;
   }
@@ -67,6 +65,13 @@ bool any_carries_token(request_rec* r, std::string_view value) noexcept {
 
 }  // namespace
 
+bool is_fixed_identity_header(std::string_view name) noexcept {
+  for (const char* ours : {kServiceHeader, kTokenHeader, kTokenIdHeader, kSecretSerialHeader}) {
+    if (header_names_fold_alike(name, ours)) return true;
+  }
+  return false;
+}
+
 void remove_identity(request_rec* r) noexcept {
   const ServerConfig* config = server_config(r->server);
   while (const char* name = find_identity(r, config)) apr_table_unset(r->headers_in, name);
@@ -79,6 +84,8 @@ void add_identity(request_rec* r, const Caller& caller) noexcept {
                  copy(r, caller.user.view()));
   apr_table_setn(r->headers_in, kServiceHeader, copy(r, service_name(caller.service)));
   apr_table_setn(r->headers_in, kTokenHeader, copy(r, caller.token_name.view()));
+  apr_table_setn(r->headers_in, kTokenIdHeader, decimal(r, caller.token_id));
+  apr_table_setn(r->headers_in, kSecretSerialHeader, decimal(r, caller.secret_serial));
 }
 
 void remove_credentials(request_rec* r, bool verified) noexcept {

@@ -37,6 +37,8 @@ inline constexpr char kProviderName[] = "tokengate";
 inline constexpr char kUserHeader[] = "X-Tokengate-User";
 inline constexpr char kServiceHeader[] = "X-Tokengate-Service";
 inline constexpr char kTokenHeader[] = "X-Tokengate-Token";
+inline constexpr char kTokenIdHeader[] = "X-Tokengate-Token-Id";
+inline constexpr char kSecretSerialHeader[] = "X-Tokengate-Secret-Serial";
 inline constexpr char kDefaultRealm[] = "api";
 inline constexpr int kUnset = -1;
 
@@ -158,6 +160,8 @@ request_rec* initial_request(request_rec* r) noexcept;
 bool uses_tokengate(request_rec* r) noexcept;
 /// A copy that lies in the pool of `r`, ended by a NUL.
 const char* copy(request_rec* r, std::string_view text) noexcept;
+/// Likewise.
+const char* decimal(request_rec* r, uint64_t number) noexcept;
 
 // judge.cpp
 
@@ -180,6 +184,8 @@ void insert_body_filter(request_rec* r);
 
 // headers.cpp
 
+/// Whether it is one of ours, as a backend may read it, and not the one whose name is the admin's choice.
+bool is_fixed_identity_header(std::string_view name) noexcept;
 /// Removes every client header that a backend could take for one of ours.
 void remove_identity(request_rec* r) noexcept;
 void add_identity(request_rec* r, const Caller& caller) noexcept;

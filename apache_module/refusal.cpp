@@ -33,7 +33,7 @@ const char* or_dash(request_rec* r, std::string_view text) noexcept {
 }
 
 const char* id_text(request_rec* r, uint64_t id) noexcept {
-  return id == 0 ? "" : apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, static_cast<apr_uint64_t>(id));
+  return id == 0 ? "" : decimal(r, id);
 }
 
 void tell(request_rec* r, const char* name, std::string_view value) noexcept {

@@ -29,6 +29,14 @@ bool may_manage(Tables& tables, const TokenRecord& record) {
   return acl && token_may_use(record, *acl);
 }
 
+/// Whether the secret that the call came with has been replaced, and is no longer accepted beside the new
+/// one.
+bool is_replaced(uint32_t secret_serial, const WorkingToken& token, int64_t now_unix_s) {
+  if (secret_serial == 0 || secret_serial == token.secret_serial) return false;
+  return secret_serial != token.secret_serial - 1 || !token.has_former ||
+         now_unix_s >= token.former_retires_unix_s;
+}
+
 /// The stored ranges, one by one.
 template <class Test>
 bool any_range(const std::string& ranges, Test&& test) {
@@ -66,6 +74,9 @@ ActingBounds::ActingBounds(Tables& tables, const Change& change, bool for_change
   }
   token_ = tables.token(*account_, acting.service, acting.name);
   if (acting.id != 0 && acting.id != token_->id) refuse(who + " is gone: another has its name now");
+  if (is_replaced(acting.secret_serial, *token_, change.now_unix_s)) {
+    refuse(who + " was rotated: the secret of the call is no longer accepted");
+  }
   const TokenRecord record = tables.token_record(token_key(token_->digest));
   if (std::string_view problem = problem_of(record, change, for_change); !problem.empty()) {
     refuse(who + " " + std::string(problem));

@@ -68,6 +68,7 @@ struct WorkingToken {
   int64_t not_before_unix_s = 0;
   int64_t expires_unix_s = kEndOfTime;
   Digest digest{};
+  uint32_t secret_serial = 1;  ///< of the present secret; the former one's is one less
   bool has_former = false;
   Digest former_digest{};
   int64_t former_retires_unix_s = 0;

@@ -399,6 +399,7 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
       require(tables.transaction().erase(Table::kTokens, token_key(token.digest)));
     }
     result.value.secret = issue_secret(tables, impl_->random_, &token);
+    ++token.secret_serial;
     tables.put_token(account, token);
     result.value.token = token_of(username, token, tables.acl_names(service));
     name_parent(tables, account.id, &result.value.token);

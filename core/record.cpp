@@ -139,6 +139,7 @@ std::string encode(const TokenRecord& record) {
   writer.number(record.expires_unix_s);
   writer.number(record.retires_unix_s);
   writer.number(record.account_id);
+  writer.number(record.secret_serial);
   writer.digest(record.digest);
   writer.number(static_cast<uint8_t>(record.token_acls.size()));
   writer.number(static_cast<uint8_t>(record.account_acls.size()));
@@ -169,6 +170,7 @@ bool decode(std::string_view bytes, TokenRecord* record) noexcept {
   record->expires_unix_s = parser.number<int64_t>();
   record->retires_unix_s = parser.number<int64_t>();
   record->account_id = parser.number<uint32_t>();
+  record->secret_serial = parser.number<uint32_t>();
   parser.digest(&record->digest);
   auto token_acl_bytes = parser.number<uint8_t>();
   auto account_acl_bytes = parser.number<uint8_t>();

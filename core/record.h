@@ -34,6 +34,7 @@ TokenKey token_key(const Digest& digest) noexcept;
 struct TokenRecord {
   uint64_t token_id = 0;
   uint32_t account_id = 0;
+  uint32_t secret_serial = 1;  ///< which of the token's secrets: 1 is the first, each rotation adds one
   Service service = Service::kCpanel;
   bool full_access = false;
   bool read_only = false;

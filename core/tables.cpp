@@ -277,6 +277,7 @@ WorkingToken Tables::joined(uint32_t account_id, Service service, std::string_vi
   token.not_before_unix_s = present.not_before_unix_s;
   token.expires_unix_s = present.expires_unix_s;
   token.digest = present.digest;
+  token.secret_serial = present.secret_serial;
   token.has_former = names.has_former;
   if (names.has_former) {
     token.former_digest = former.digest;
@@ -321,6 +322,7 @@ std::string Tables::encoded(const WorkingAccount& account, const WorkingToken& t
   record.not_before_unix_s = token.not_before_unix_s;
   record.expires_unix_s = token.expires_unix_s;
   record.digest = token.digest;
+  record.secret_serial = token.secret_serial;
   record.token_acls = token_acls;
   record.account_acls = account_acls;
   record.user = account.username;
@@ -328,6 +330,7 @@ std::string Tables::encoded(const WorkingAccount& account, const WorkingToken& t
   record.ranges = token.ranges;
   if (secret == Secret::kFormer) {
     record.digest = token.former_digest;
+    record.secret_serial = token.secret_serial - 1;
     record.retires_unix_s = token.former_retires_unix_s;
   }
   return encode(record);

@@ -63,6 +63,7 @@ void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
   caller->user.assign(token.user);
   caller->token_name.assign(token.name);
   caller->token_id = token.token_id;
+  caller->secret_serial = token.secret_serial;
   caller->account_id = token.account_id;
   caller->service = token.service;
 }

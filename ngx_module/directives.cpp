@@ -152,7 +152,7 @@ char* set_user_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
   std::string_view name = word(cf, 1);
   if (std::string_view problem = header_name_problem(name); !problem.empty())
     return complaint(problem.data());
-  if (header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader))
+  if (is_fixed_identity_header(name))
     return complaint("names the header of another value: choose one of your own, such as X-User");
   location->user_header = copy_header_name(cf, name);
   if (location->user_header == nullptr) return out_of_memory();

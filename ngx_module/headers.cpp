@@ -92,6 +92,8 @@ HeaderName fixed_name(std::string_view name, std::string_view lowcase) noexcept 
 
 const HeaderName kServiceName = fixed_name(kServiceHeader, "x-tokengate-service");
 const HeaderName kTokenName = fixed_name(kTokenHeader, "x-tokengate-token");
+const HeaderName kTokenIdName = fixed_name(kTokenIdHeader, "x-tokengate-token-id");
+const HeaderName kSecretSerialName = fixed_name(kSecretSerialHeader, "x-tokengate-secret-serial");
 
 bool is_named(const ngx_table_elt_t& header, const HeaderName& name) noexcept {
   return header.hash == name.hash && header.key.len == name.name.len &&
@@ -120,7 +122,8 @@ ngx_int_t make_header_name(ngx_pool_t* pool, std::string_view name, HeaderName* 
 }
 
 void note_identity_names(ServerConf* conf) noexcept {
-  for (std::string_view name : {kUserHeader, kServiceHeader, kTokenHeader})
+  for (std::string_view name :
+       {kUserHeader, kServiceHeader, kTokenHeader, kTokenIdHeader, kSecretSerialHeader})
     conf->identity_name_lengths |= uint64_t{1} << name.size();
   if (conf->user_headers == nullptr) return;
   const auto* names = static_cast<const HeaderName*>(conf->user_headers->elts);
@@ -128,13 +131,23 @@ void note_identity_names(ServerConf* conf) noexcept {
     conf->identity_name_lengths |= uint64_t{1} << names[i].name.len;
 }
 
+std::string_view decimal(ngx_pool_t* pool, uint64_t number) noexcept {
+  auto* text = static_cast<u_char*>(ngx_pnalloc(pool, NGX_INT64_LEN));
+  if (text == nullptr) return {};
+  const u_char* end = ngx_sprintf(text, "%uL", number);
+  return {reinterpret_cast<char*>(text), static_cast<size_t>(end - text)};
+}
+
+bool is_fixed_identity_header(std::string_view name) noexcept {
+  return header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader) ||
+         header_names_fold_alike(name, kTokenIdHeader) || header_names_fold_alike(name, kSecretSerialHeader);
+}
+
 bool is_identity_header(const ServerConf& conf, std::string_view name) noexcept {
   // Folding keeps the length.
   if (name.size() > kMaxHeaderNameBytes || !(conf.identity_name_lengths & (uint64_t{1} << name.size())))
     return false;
-  if (header_names_fold_alike(name, kUserHeader) || header_names_fold_alike(name, kServiceHeader) ||
-      header_names_fold_alike(name, kTokenHeader))
-    return true;
+  if (header_names_fold_alike(name, kUserHeader) || is_fixed_identity_header(name)) return true;
   if (conf.user_headers == nullptr) return false;
   const auto* names = static_cast<const HeaderName*>(conf.user_headers->elts);
   return std::any_of(names, names + conf.user_headers->nelts, [name](const HeaderName& header) {
@@ -196,9 +209,14 @@ ngx_int_t inject_identity(ngx_http_request_t* r, const LocationConf& conf, Reque
                           const Caller& caller) noexcept {
   if (withdraw_identity(r, state) != NGX_OK) return NGX_ERROR;
   state.identity_injected = true;
-  if (add_header(r, *conf.user_header, caller.user.view()) != NGX_OK ||
+  const std::string_view token_id = decimal(r->pool, caller.token_id);
+  const std::string_view secret_serial = decimal(r->pool, caller.secret_serial);
+  if (token_id.empty() || secret_serial.empty() ||
+      add_header(r, *conf.user_header, caller.user.view()) != NGX_OK ||
       add_header(r, kServiceName, service_name(caller.service)) != NGX_OK ||
-      add_header(r, kTokenName, caller.token_name.view()) != NGX_OK) {
+      add_header(r, kTokenName, caller.token_name.view()) != NGX_OK ||
+      add_header(r, kTokenIdName, token_id) != NGX_OK ||
+      add_header(r, kSecretSerialName, secret_serial) != NGX_OK) {
     return NGX_ERROR;
   }
   set_remote_user(r, state, caller.user.view());

@@ -57,10 +57,9 @@ ngx_int_t get_token(ngx_http_request_t* r, ngx_http_variable_value_t* value, uin
 ngx_int_t get_token_id(ngx_http_request_t* r, ngx_http_variable_value_t* value, uintptr_t) {
   const Caller* caller = caller_of(r);
   if (caller == nullptr) return set_none(value);
-  auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, NGX_INT64_LEN));
-  if (text == nullptr) return NGX_ERROR;
-  const u_char* end = ngx_sprintf(text, "%uL", caller->token_id);
-  set_value(value, {reinterpret_cast<char*>(text), static_cast<size_t>(end - text)});
+  const std::string_view text = decimal(r->pool, caller->token_id);
+  if (text.empty()) return NGX_ERROR;
+  set_value(value, text);
   return NGX_OK;
 }
 

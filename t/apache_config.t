@@ -31,6 +31,8 @@ my @refused = (
     ['header that is ours', 'TokengateHeader X_Tokengate_User', 'is set for the backend; use another header'],
     ['one header for token and user', "TokengateHeader X-Who\nTokengateUserHeader x_who", 'TokengateHeader X-Who is TokengateUserHeader too'],
     ['user header', 'TokengateUserHeader X-Tokengate-Token', 'carries something else; use another header'],
+    ['user header that is the number', 'TokengateUserHeader x_tokengate_token_id', 'carries something else; use another header'],
+    ['header that is the serial', 'TokengateHeader X-Tokengate-Secret-Serial', 'is set for the backend; use another header'],
     ['refusals', 'TokengateRefusals html', '"html" is no style; use standard or panel'],
     ['size', 'TokengateMaxBody 1g', '"1g" is no size; use bytes, or a number with k or m, up to 64m'],
     ['negative size', 'TokengateMaxBody -1', 'is no size'],

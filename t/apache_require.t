@@ -237,7 +237,8 @@ my $environment = decode_json($server->request('GET /script', [$email, 'Tokengat
 my %want = (
     REMOTE_USER => 'shop', AUTH_TYPE => 'Tokengate', TOKENGATE_USER => 'shop', TOKENGATE_SERVICE => 'cpanel',
     TOKENGATE_TOKEN => 'email', TOKENGATE_OUTCOME => 'granted', TOKENGATE_ACL => 'email', TOKENGATE_ROUTE => 'http GET /script',
-    HTTP_X_TOKENGATE_USER => 'shop', HTTP_X_TOKENGATE_SERVICE => 'cpanel', HTTP_X_TOKENGATE_TOKEN => 'email');
+    HTTP_X_TOKENGATE_USER => 'shop', HTTP_X_TOKENGATE_SERVICE => 'cpanel', HTTP_X_TOKENGATE_TOKEN => 'email',
+    HTTP_X_TOKENGATE_TOKEN_ID => $environment->{TOKENGATE_TOKEN_ID}, HTTP_X_TOKENGATE_SECRET_SERIAL => 1);
 is_deeply({map { $_ => $environment->{$_} } keys %want}, \%want, 'what a script is told');
 like($environment->{TOKENGATE_TOKEN_ID}, qr/\A[1-9][0-9]*\z/, 'the number of the token');
 ok(!exists $environment->{HTTP_AUTHORIZATION}, 'a script does not get the token');

@@ -8,6 +8,7 @@ use Tokengate::Backend;
 use Tokengate::Cases;
 
 my $store   = Tokengate::Store->standard;
+$store->issue('full', qw(token rotate shop full --overlap 0));
 my $email   = $store->secret('email');
 my $folder  = File::Temp->newdir;
 my $fastcgi = Tokengate::Backend->new('fastcgi', $folder);
@@ -16,7 +17,7 @@ my $uwsgi   = Tokengate::Backend->new('uwsgi', $folder);
 my @names = map {
     my $name = $_;
     ($name, lc $name, uc $name, $name =~ tr/-/_/r, lc $name =~ s/-/_/r, uc $name =~ s/-(?=[^-]*\z)/_/r, $name =~ tr/-/./r, lc $name =~ tr/-/~/r)
-} qw(X-Tokengate-User X-Tokengate-Service X-Tokengate-Token X-Legacy-Name);
+} qw(X-Tokengate-User X-Tokengate-Service X-Tokengate-Token X-Tokengate-Token-Id X-Tokengate-Secret-Serial X-Legacy-Name);
 
 my @forged = map {"$_: root"} @names;
 my @filler = map {"X-Filler-$_: $_"} 1 .. 30;
@@ -47,11 +48,12 @@ sub identity_of ($backend) {
     my @seen = $backend->seen;
     return 'seen ' . @seen . ' times' if @seen != 1;
     my ($plain, $named) = (identity_seen($seen[0]), identity_seen($seen[0], 'X-Legacy-Name'));
-    return join ' ', map {"[@$_]"} @$plain{qw(user service token)}, $named->{user};
+    return join ' ', map {"[@$_]"} @$plain{qw(user service token id serial)}, $named->{user};
 }
 
-my $nobody = '[] [] [] []';
-my $shop   = '[shop] [cpanel] [full] []';
+my ($id)   = map { $_->{id} } grep { $_->{name} eq 'full' } @{$store->{cli}->json(qw(token list shop))};
+my $nobody = '[] [] [] [] [] []';
+my $shop   = "[shop] [cpanel] [full] [$id] [2] []";
 
 # [name, path, headers before the forged ones, the forged ones, headers after, what the backend sees, backend]
 my @cases = (
@@ -69,7 +71,7 @@ my @cases = (
     ['open location, among many', '/open/x', [@filler[0 .. 14]], [@forged], [@filler[15 .. 29]], $nobody],
     ['report only, no credentials', '/report/x', [], [@forged], [], $nobody],
     ['report only, would be granted', '/report/x', [$full], [@forged], [], $nobody],
-    ['another name for the user', '/named/x', [$full], [@forged], [], '[] [cpanel] [full] [shop]'],
+    ['another name for the user', '/named/x', [$full], [@forged], [], "[] [cpanel] [full] [$id] [2] [shop]"],
     ['FastCGI', '/fcgi/x', [$full], [@forged], [], $shop, $fastcgi],
     ['FastCGI, open location', '/fcgi-open/x', [$full], [@forged], [], $nobody, $fastcgi],
     ['uwsgi', '/uwsgi/x', [$full], [@forged], [], $shop, $uwsgi],

@@ -45,7 +45,8 @@ my @wrong = (
     ['', 'tokengate_header ' . 'a' x 64 . ';', qr/refused.*at most 63/s],
     ['', 'tokengate_user_header host;', qr/refused.*already has a meaning/s],
     ['', 'tokengate_user_header X_Forwarded_For;', qr/refused.*already has a meaning/s],
-    ['', 'tokengate_user_header x-tokengate-token;', qr/refused.*header of another value/s],
+    map({ ['', "tokengate_user_header $_;", qr/refused.*header of another value/s] }
+        qw(x-tokengate-token X_Tokengate_Token_Id x-tokengate-secret-serial)),
     [$here, 'tokengate on; tokengate_header X-Tokengate-User;', qr/refused.*"tokengate_header X-Tokengate-User" names a header that carries identity/s],
     [$here, 'tokengate on; tokengate_user_header X-Me; tokengate_header x_me;', qr/refused.*carries identity/s],
     ['', 'tokengate_pass_authorization yes;', qr/refused.*it must be "on" or "off"/s],

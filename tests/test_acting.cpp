@@ -77,6 +77,64 @@ START_TEST(a_child_within_its_maker_is_made_and_known_to_it) {
 }
 END_TEST
 
+START_TEST(a_call_acts_only_as_the_token_and_secret_that_it_came_with) {
+  // The name alone is not who was let in: meanwhile it may be another's, with more rights.
+  Panel panel;
+  Change change = Panel::by();
+  change.acting->id = panel.find("manager").id;
+  change.acting->secret_serial = 1;
+  ck_assert_ok(panel.make(Panel::child("first"), change));
+  auto require_refused = [&](const Change& by, const char* words) {
+    const uint64_t entries = panel.journal_entries();
+    for (const Status& status :
+         {panel.make(Panel::child("never"), by), panel.admin.find_acting_token(by).status,
+          panel.admin.rotate_token(by, "reseller", kWhm, "manager", 0).status,
+          panel.admin.revoke_all_tokens(by, "reseller", kWhm).status}) {
+      ck_assert_msg(status.code == Code::kRefused && status.message.find(words) != std::string::npos, "%s",
+                    status.message.c_str());
+    }
+    ck_assert_uint_eq(panel.journal_entries(), entries);
+  };
+
+  // Rotated with an overlap: accepted until that is over, here as by the web server.
+  ck_assert_ok(panel.admin.rotate_token(change_at(), "reseller", kWhm, "manager", 60).status);
+  ck_assert_ok(panel.make(Panel::child("in-overlap"), change));
+  Change late = change;
+  late.now_unix_s = kNow + 59;
+  ck_assert_ok(panel.make(Panel::child("at-its-end"), late));
+  late.now_unix_s = kNow + 60;
+  require_refused(late, "was rotated");
+  Change present = late;
+  present.acting->secret_serial = 2;
+  ck_assert_ok(panel.make(Panel::child("second"), present));
+
+  // Rotated without one, and once more: neither of the two before.
+  ck_assert_ok(panel.admin.rotate_token(change_at(), "reseller", kWhm, "manager", 0).status);
+  require_refused(present, "was rotated");
+  ck_assert_ok(panel.admin.rotate_token(change_at(), "reseller", kWhm, "manager", 60).status);
+  require_refused(change, "was rotated");
+  require_refused(present, "was rotated");
+  present.acting->secret_serial = 4;
+  ck_assert_ok(panel.make(Panel::child("third"), present));
+
+  // Revoked, and the name given to a token with more.
+  ck_assert_ok(panel.admin.revoke_token(change_at(), "reseller", kWhm, "manager"));
+  panel.add_token({.account = "reseller", .service = kWhm, .name = "manager", .full_access = true});
+  change.acting->secret_serial = 1;
+  require_refused(change, "another has its name now");
+
+  // Another account under the name that was let in.
+  change.acting->id = panel.find("manager").id;
+  ck_assert_ok(panel.make(Panel::child("fourth"), change));
+  ck_assert_ok(panel.admin.rename_account(change_at(), "reseller", "former"));
+  panel.add_account("reseller", {}, {"manage-api-tokens", "list-accts"});
+  NewToken namesake = Panel::manager();
+  namesake.acls = {"manage-api-tokens", "list-accts"};
+  panel.add_token(namesake);
+  require_refused(change, "another has its name now");
+}
+END_TEST
+
 START_TEST(a_child_with_more_than_its_maker_is_refused) {
   const struct {
     const char* what;
@@ -503,6 +561,7 @@ Suite* suite() {
   Suite* suite = suite_create("acting");
   TCase* tcase = tcase_create("acting");
   tcase_add_test(tcase, a_child_within_its_maker_is_made_and_known_to_it);
+  tcase_add_test(tcase, a_call_acts_only_as_the_token_and_secret_that_it_came_with);
   tcase_add_test(tcase, a_child_with_more_than_its_maker_is_refused);
   tcase_add_test(tcase, ranges_within_the_makers_ranges_are_allowed);
   tcase_add_test(tcase, a_sibling_with_more_is_left_alone);

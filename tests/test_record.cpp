@@ -13,6 +13,7 @@ TokenRecord sample_token() {
   TokenRecord record;
   record.token_id = 0x1122334455667788;
   record.account_id = 77;
+  record.secret_serial = 0x99AABBCC;
   record.service = Service::kWhm;
   record.read_only = true;
   record.tokens_enabled = false;
@@ -51,6 +52,7 @@ START_TEST(token_records_round_trip) {
   ck_assert(decode(bytes, &out));
   ck_assert_uint_eq(out.token_id, in.token_id);
   ck_assert_uint_eq(out.account_id, in.account_id);
+  ck_assert_uint_eq(out.secret_serial, in.secret_serial);
   ck_assert(out.service == in.service && out.full_access == in.full_access && out.read_only == in.read_only);
   ck_assert(out.account_active == in.account_active && out.tokens_enabled == in.tokens_enabled);
   ck_assert_int_eq(out.not_before_unix_s, in.not_before_unix_s);

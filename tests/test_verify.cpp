@@ -408,10 +408,13 @@ START_TEST(a_rotated_secret_overlaps_for_as_long_as_it_was_told) {
   ck_assert_ok(issued.status);
   Ask former = world.shop("/execute/Email/list_pops");
   Ask present = world.with(issued.value.secret, "/execute/Email/list_pops");
-  ck_assert_outcome(former.of(*world.reader), Outcome::kGranted);
-  Decision decision = present.of(*world.reader);
+  Decision decision = former.of(*world.reader);
+  ck_assert_outcome(decision, Outcome::kGranted);
+  ck_assert_uint_eq(decision.caller.secret_serial, 1);
+  decision = present.of(*world.reader);
   ck_assert_outcome(decision, Outcome::kGranted);
   ck_assert_uint_eq(decision.caller.token_id, 1);
+  ck_assert_uint_eq(decision.caller.secret_serial, 2);
   former.connection.now_unix_s = present.connection.now_unix_s = kNow + 99;
   ck_assert_outcome(former.of(*world.reader), Outcome::kGranted);
   former.connection.now_unix_s = present.connection.now_unix_s = kNow + 100;

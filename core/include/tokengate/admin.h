@@ -51,18 +51,20 @@ struct ActingToken {
   std::string account;  ///< username
   Service service = Service::kCpanel;
   std::string name;
-  uint64_t id = 0;  ///< 0: the name alone counts
+  uint64_t id = 0;             ///< Caller::token_id of the decision that let it in; 0: the name alone counts
+  uint32_t secret_serial = 0;  ///< likewise, Caller::secret_serial; 0: any secret
 };
 
 /// Who makes a change and when: goes into the journal, and is the "now" of every rule about time.
 struct Change {
   std::string actor;  ///< such as "cli:root"; at most 128 bytes of printable ASCII
   int64_t now_unix_s = 0;
-  /// Bounds the change by what this token is when the change is made. It must be valid, not read-only, and
-  /// may use the ACL `manage-api-tokens`. It can make, change and end single tokens of its own account and
-  /// service, and nothing else; a token that it makes or changes must have nothing, before and after, that it
-  /// has not itself: no other ACL, no full access unless it has that, no later end, no address outside one of
-  /// its ranges. Ending a token needs no more than managing. kRefused otherwise.
+  /// Bounds the change by what this token is when the change is made. It must still be the one that was let
+  /// in, with a secret that is still accepted. It must be valid, not read-only, and may use the ACL
+  /// `manage-api-tokens`. It can make, change and end single tokens of its own account and service, and
+  /// nothing else; a token that it makes or changes must have nothing, before and after, that it has not
+  /// itself: no other ACL, no full access unless it has that, no later end, no address outside one of its
+  /// ranges. Ending a token needs no more than managing. kRefused otherwise.
   std::optional<ActingToken> acting = {};
   std::string remark = {};  ///< ends the journal's detail; printable ASCII
 };

@@ -173,6 +173,7 @@ struct Caller {
   Text<kMaxTokenNameBytes> token_name;
   uint64_t token_id = 0;  ///< stable across renames and rotations; never reused
   uint32_t account_id = 0;
+  uint32_t secret_serial = 0;  ///< which of the token's secrets came: 1 is the first, each rotation adds one
   Service service = Service::kCpanel;
 };
 

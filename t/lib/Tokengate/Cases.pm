@@ -34,16 +34,18 @@ sub each_server ($config, $test) {
     return;
 }
 
-# The identity headers that a backend received: {user, service, token, other}, each a list of values; `other`
+# The identity headers that a backend received: {user, service, token, id, serial, other}, each a list of values; `other`
 # is the default name of the user's header where it has another. Takes FastCGI and uwsgi parameters too. Any
 # spelling that a lax backend could take for one of them counts.
 sub identity_seen ($seen, $user_header = 'X-Tokengate-User') {
-    my %identity = (user => [], service => [], token => [], other => []);
+    my %identity = (user => [], service => [], token => [], id => [], serial => [], other => []);
     my %name     = (
-        'x-tokengate-user'    => 'other',
-        'x-tokengate-service' => 'service',
-        'x-tokengate-token'   => 'token',
-        fold($user_header)    => 'user');
+        'x-tokengate-user'          => 'other',
+        'x-tokengate-service'       => 'service',
+        'x-tokengate-token'         => 'token',
+        'x-tokengate-token-id'      => 'id',
+        'x-tokengate-secret-serial' => 'serial',
+        fold($user_header)          => 'user');
     for (@{$seen->{headers}}) {
         my ($name, $value) = @$_;
         $name =~ s/\AHTTP_// if $seen->{protocol} ne 'http';
@@ -76,6 +78,10 @@ sub check_granted ($name, $server, $response, %want) {
             next unless defined $want{$kind};
             push @problems, "the backend saw $kind [@{$identity->{$kind}}], not [$want{$kind}]"
                 unless "@{$identity->{$kind}}" eq $want{$kind} && @{$identity->{$kind}} == 1;
+        }
+        for my $kind (qw(id serial)) {
+            push @problems, "the backend saw $kind [@{$identity->{$kind}}], not one number"
+                unless "@{$identity->{$kind}}" =~ /\A[1-9][0-9]*\z/;
         }
         push @problems, 'the backend saw another user header' if @{$identity->{other}};
         push @problems, "the backend saw the target $seen->{target}"
