@@ -23,8 +23,14 @@ sub new_store () {
     return $store;
 }
 
+# Which tokens of a new store these are.
+my %id = (manager => 1, mailer => 2);
+
+# What a web server says of a caller, with the first secret of that token.
 sub identity ($user, $service, $token) {
-    return ("X-Tokengate-User: $user", "X-Tokengate-Service: $service", defined $token ? "X-Tokengate-Token: $token" : ());
+    return (
+        "X-Tokengate-User: $user", "X-Tokengate-Service: $service",
+        defined $token ? ("X-Tokengate-Token: $token", "X-Tokengate-Token-Id: $id{$token}", 'X-Tokengate-Secret-Serial: 1') : ());
 }
 
 sub make_link ($daemon, $user = 'shop') {
@@ -77,6 +83,14 @@ subtest 'whom it believes' => sub {
     is($daemon->ask($list, [identity(shop => 'ftp', 'manager')])->status, 403, 'another service');
     is($daemon->ask($list, [identity(shop => 'cpanel', 'manager'), 'X-Tokengate-User: other'])->status, 403, 'two names');
     unlike($daemon->ask($list, [identity(other => 'cpanel', 'manager')])->body, qr/"name":"mailer"/, "another's token name");
+    my @who = identity(shop => 'cpanel', 'manager');
+    for my $field (qw(X-Tokengate-Token-Id X-Tokengate-Secret-Serial)) {
+        my @others = grep { !/\A$field:/ } @who;
+        is($daemon->ask($list, \@others)->status, 403, "without $field");
+        is($daemon->ask($list, [@others, "$field: $_"])->status, 403, "$field: $_")
+            for '', 0, -1, '1x', '+1', '1, 1', '99999999999999999999';
+        is($daemon->ask($list, [@who, "$field: 1"])->status, 403, "$field twice");
+    }
     $daemon->stop;
 
     my $trusting = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--server-login'])->start;
@@ -168,6 +182,29 @@ each_server(
         is($server->request('POST /tokengate/api/session', [@page, identity(shop => 'cpanel', 'manager')], body => '{}')->status,
             401, 'nor before the page');
         like($server->get('/tokengate/')->body, qr/<title>API tokens/, 'the page');
+
+        # The web server verifies a token when the head of a request has come; its body may take long.
+        my $stalled = sub ($name, $secret, $meanwhile) {
+            my $body = "name=late-$name&features=email";
+            my $waiting = $server->connect->send(Tokengate::Http::request_bytes('POST /execute/Tokens/create_limited',
+                ['Host: localhost', "Authorization: cpanel shop:$secret", 'Content-Type: application/x-www-form-urlencoded',
+                    'Content-Length: ' . length $body, 'Expect: 100-continue']));
+            ok($waiting->await_continue, "$name: the web server waits for the body");
+            $meanwhile->();
+            return decode_json($waiting->send($body)->response->body);
+        };
+        my $secret = $kept->create_token(shop => waiter => qw(--acl manage-api-tokens --acl email));
+        is($stalled->('unchanged', $secret, sub { })->{status}, 1, 'a call whose body was long in coming');
+        my $new;
+        my $reply = $stalled->('rotated', $secret, sub { $new = $kept->issue('waiter', qw(token rotate shop waiter --overlap 0)) });
+        like($reply->{errors}[0], qr/was rotated/, 'whose secret was replaced meanwhile');
+        $reply = $stalled->('revoked', $new, sub {
+            $kept->run(qw(token revoke shop waiter));
+            $kept->create_token(shop => waiter => '--full-access');
+        });
+        like($reply->{errors}[0], qr/another has its name/, 'whose name is that of another token now');
+        is_deeply([grep { /\Alate-/ } map { $_->{name} } @{$kept->{cli}->json(qw(token list shop))}], ['late-unchanged'],
+            'neither changed anything');
 
         # Killed at random moments while a client makes tokens: what was answered is there, and the API beside goes on.
         my (@answered, @secrets);

@@ -31,11 +31,15 @@ struct ManageFixture : StoreFixture {
     who.service = service;
     return who;
   }
-  static tokengate::manage::Identity with_token(std::string user, tokengate::Service service,
-                                                std::string token) {
+  /// With the first secret of a token that exists.
+  tokengate::manage::Identity with_token(std::string user, tokengate::Service service, std::string token) {
+    const auto found = admin.find_token(user, service, token);
+    ck_assert_ok(found.status);
     tokengate::manage::Identity who = person(std::move(user), service);
     who.via = tokengate::manage::Identity::Via::kToken;
     who.token = std::move(token);
+    who.token_id = found.value.id;
+    who.secret_serial = 1;
     return who;
   }
 

@@ -455,12 +455,52 @@ START_TEST(only_plain_requests_of_known_callers_are_served) {
 }
 END_TEST
 
+START_TEST(a_call_that_waited_acts_no_more_as_another) {
+  // Its token was verified, and then its body was long in coming.
+  ManageFixture fixture;
+  const NewToken small = {.account = "shop", .name = "ci", .acls = {"manage-api-tokens", "email"}};
+  const auto require_refused = [&](const char* words) {
+    const uint64_t entries = fixture.changes();
+    for (const char* call : {"list", "get_details?name=ci", "create_limited?name=child&features=email",
+                             "rotate?name=ci", "revoke?name=ci"}) {
+      const TestJson reply = fixture.call(std::string("/execute/Tokens/") + call);
+      ck_assert_json(reply["status"], "0");
+      ck_assert_msg(reply["errors"].dump().find(words) != std::string::npos, "%s", reply.dump().c_str());
+    }
+    ck_assert_uint_eq(fixture.changes(), entries);
+  };
+  fixture.add_token(small);
+  fixture.caller = fixture.with_token("shop", kCpanel, "ci");
+  const Identity waiting = fixture.caller;
+  ck_assert_ok(fixture.admin.rotate_token(change_at(), "shop", kCpanel, "ci", 0).status);
+  require_refused("was rotated");
+  ++fixture.caller.secret_serial;
+  ck_assert_json(fixture.call("/execute/Tokens/list")["status"], "1");
+
+  ck_assert_ok(fixture.admin.revoke_token(change_at(), "shop", kCpanel, "ci"));
+  fixture.add_token({.account = "shop", .name = "ci", .full_access = true});
+  fixture.caller = waiting;
+  require_refused("another has its name now");
+
+  // Which token and which secret must be said.
+  fixture.caller = fixture.with_token("shop", kCpanel, "ci");
+  for (auto forget :
+       {+[](Identity* who) { who->token_id = 0; }, +[](Identity* who) { who->secret_serial = 0; }}) {
+    const Identity whole = fixture.caller;
+    forget(&fixture.caller);
+    require_refused("not clear who calls");
+    fixture.caller = whole;
+  }
+  ck_assert_json(fixture.call("/execute/Tokens/list")["status"], "1");
+}
+END_TEST
+
 START_TEST(the_journal_says_who_and_how) {
   ManageFixture fixture;
   const auto actor = [&] { return fixture.admin.read_journal(fixture.changes(), 1).value.front().actor; };
   fixture.call("/execute/Tokens/create_full_access?name=ci");
   ck_assert_text(actor(), "api:shop");
-  fixture.caller = ManageFixture::with_token("shop", kCpanel, "ci");
+  fixture.caller = fixture.with_token("shop", kCpanel, "ci");
   fixture.call("/execute/Tokens/create_full_access?name=child");
   ck_assert_text(actor(), "api:shop/ci");
   ck_assert_json(fixture.call("/execute/Tokens/get_details?name=child")["data"]["parent"], "\"ci\"");
@@ -488,6 +528,7 @@ Suite* suite() {
   tcase_add_test(tcase, accounts_without_tokens_are_told_so);
   tcase_add_test(tcase, accounts_of_others_are_out_of_reach);
   tcase_add_test(tcase, only_plain_requests_of_known_callers_are_served);
+  tcase_add_test(tcase, a_call_that_waited_acts_no_more_as_another);
   tcase_add_test(tcase, the_journal_says_who_and_how);
   suite_add_tcase(suite, tcase);
   return suite;

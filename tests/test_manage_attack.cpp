@@ -127,7 +127,6 @@ struct Battlefield : ManageFixture {
     add_account("owned", {"first", "third"}, {}, "owner");
     add_token({.account = "owned", .name = "full", .full_access = true});
     restore();
-    caller = with_token("owner", service, "manager");
   }
 
   /// The attacker, an equal, one with more in each respect, and one for the other service.
@@ -157,6 +156,7 @@ struct Battlefield : ManageFixture {
     token.service = service_ == kWhm ? kCpanel : kWhm;
     token.name = "elsewhere";
     add_token(token);
+    caller = with_token("owner", service_, "manager");
     before_ = admin.list_tokens().value;
     changes_ = changes();
   }

@@ -93,7 +93,7 @@ START_TEST(a_token_goes_its_way) {
   ck_assert(rotated["token"]["former_secret_until_unix_s"] == kNow + 60 &&
             rotated["secret"] != made["secret"]);
   page.ok("create", {{"name", "full"}, {"full_access", true}, {"expires_on", nullptr}});
-  page.caller = Page::with_token("shop", kCpanel, "full");
+  page.caller = page.with_token("shop", kCpanel, "full");
   page.ok("create", {{"name", "child"}, {"acls", {"email"}}});
   page.caller = Page::person("shop", kCpanel);
   ck_assert(page.ok("tokens")["tokens"][2]["children"] == 1);

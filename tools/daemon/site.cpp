@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -73,6 +74,17 @@ bool comes_from_the_page(const HttpRequest& request) {
   const std::string* site = request.header("Sec-Fetch-Site");
   return mark != nullptr && *mark == "1" && type != nullptr && type->starts_with("application/json") &&
          site != nullptr && (site->empty() || *site == "same-origin");
+}
+
+/// A number that the web server wrote, from 1 on; 0 if the field is missing, repeated, or anything else.
+template <class Number>
+Number number_of(const HttpRequest& request, std::string_view name) {
+  const std::string* text = request.header(name);
+  Number number = 0;
+  if (text == nullptr) return 0;
+  const char* end = text->data() + text->size();
+  auto [stop, error] = std::from_chars(text->data(), end, number);
+  return error == std::errc() && stop == end ? number : 0;
 }
 
 /// For the log: whatever a client may have written into it, it stays one word.
@@ -211,7 +223,11 @@ bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
   } else if (*service != "cpanel") {
     return false;
   }
-  visit->identified = caller.via == manage::Identity::Via::kToken || options_.server_login;
+  caller.token_id = number_of<uint64_t>(request, "X-Tokengate-Token-Id");
+  caller.secret_serial = number_of<uint32_t>(request, "X-Tokengate-Secret-Serial");
+  visit->identified = caller.via == manage::Identity::Via::kToken
+                          ? caller.token_id != 0 && caller.secret_serial != 0
+                          : options_.server_login;
   return visit->identified;
 }
 

@@ -64,7 +64,8 @@ Operations::Operations(Admin& admin, const Settings& settings, const Request& re
                        std::string_view channel)
     : admin_(admin), settings_(settings), request_(request) {
   const Identity& who = request.caller;
-  if (who.is_person() == !who.token.empty()) throw Refused{"It is not clear who calls."};
+  const bool names_token = !who.token.empty() && who.token_id != 0 && who.secret_serial != 0;
+  if (who.is_person() ? !who.token.empty() : !names_token) throw Refused{"It is not clear who calls."};
   actor_ = std::string(channel) + ":" + who.user + (who.is_person() ? "" : "/" + who.token);
   if (who.via == Identity::Via::kShell) actor_ = who.shell_user.substr(0, 60) + " as " + who.user;
   Result<Account> found = admin.find_account(who.user);
@@ -78,7 +79,9 @@ Operations::Operations(Admin& admin, const Settings& settings, const Request& re
 Change Operations::change(std::string remark) const {
   const Identity& who = request_.caller;
   Change change = {actor_, request_.now_unix_s};
-  if (!who.is_person()) change.acting = ActingToken{who.user, who.service, who.token, who.token_id};
+  if (!who.is_person()) {
+    change.acting = ActingToken{who.user, who.service, who.token, who.token_id, who.secret_serial};
+  }
   change.remark = std::move(remark);
   return change;
 }

@@ -25,9 +25,10 @@ struct Identity {
   Service service = Service::kCpanel;
   Via via = Via::kServer;
   std::string token;  ///< the token's name; empty unless via is kToken, and then never
-  /// The token's id as the web server saw it. A name can be taken again while a request waits for its body;
-  /// an id cannot. 0: the server did not say it, and the name alone counts.
+  /// With a token: its id and which of its secrets came, as the web server saw them (Caller in verify.h).
+  /// While a request waits for its body, a name can be taken again and a secret replaced. Never 0 then.
   uint64_t token_id = 0;
+  uint32_t secret_serial = 0;
   std::string shell_user;  ///< with kShell: such as "cli:alice"; for the journal
 
   bool is_person() const { return via != Via::kToken; }

@@ -87,6 +87,13 @@ sub rest ($self) {
     return substr $self->{buffer}, 0, length $self->{buffer}, '';
 }
 
+# Waits for the server to say "100 Continue", so that it has judged the head of a request with that expectation.
+sub await_continue ($self) {
+    my $status_line = $self->_take_line // return 0;
+    1 while length($self->_take_line // '');
+    return $status_line =~ m{\AHTTP/1\.1 100\b} ? 1 : 0;
+}
+
 # The next response, or undef if the server closed without one. `method` is the request's: HEAD has no body.
 sub response ($self, $method = 'GET') {
     my $status_line;
