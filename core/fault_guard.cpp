@@ -38,11 +38,11 @@ Slot* slot_of(uintptr_t address) noexcept {
 }
 
 /// Whatever lies behind the first lost page is lost too: a file is cut at its end.
-bool replace_pages(Slot& slot, uintptr_t address) noexcept {
+bool replace_pages(Slot& slot, void* address) noexcept {
   int error = errno;
-  uintptr_t page = address & ~(page_bytes - 1);
+  void* page = static_cast<char*>(address) - reinterpret_cast<uintptr_t>(address) % page_bytes;
   int protection = slot.writable.load() ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* zeros = mmap(reinterpret_cast<void*>(page), slot.end.load() - page, protection,
+  void* zeros = mmap(page, slot.end.load() - reinterpret_cast<uintptr_t>(page), protection,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   slot.hit.store(true);
   errno = error;
@@ -54,13 +54,12 @@ void hand_on(int signal, siginfo_t* info, void* context) noexcept {
   if (found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN) return found.sa_handler(signal);
   // The fault comes again at once, and ends the process as if we had never been here.
   sigaction(SIGBUS, &found, nullptr);
-  if (info->si_code <= 0) raise(SIGBUS);  // sent by a process: nothing would come again
+  if (info->si_code <= 0) (void)raise(SIGBUS);  // sent by a process: nothing would come again
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) noexcept {
-  auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-  Slot* slot = info->si_code > 0 ? slot_of(address) : nullptr;
-  if (slot == nullptr || !replace_pages(*slot, address)) hand_on(signal, info, context);
+  Slot* slot = info->si_code > 0 ? slot_of(reinterpret_cast<uintptr_t>(info->si_addr)) : nullptr;
+  if (slot == nullptr || !replace_pages(*slot, info->si_addr)) hand_on(signal, info, context);
 }
 
 bool install() noexcept {

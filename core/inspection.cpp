@@ -125,7 +125,7 @@ void Inspection::inspect_registry() {
         value.size() != 1) {
       return broken("holds the unreadable entry " + quote(key));
     }
-    auto service = static_cast<size_t>(key[0]);
+    auto service = static_cast<uint8_t>(key[0]);
     auto number = static_cast<uint8_t>(value[0]);
     auto [found, added] = acl_names_[service].emplace(number, key.substr(1));
     if (!added)

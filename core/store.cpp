@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cinttypes>
 #include <cstdio>
 #include <cstring>
 
@@ -115,14 +114,15 @@ int compare_token_keys(const MDB_val* a, const MDB_val* b) noexcept {
   constexpr uintptr_t kPageBytes = 4096;
   constexpr uintptr_t kCacheLineBytes = 64;
   thread_local uintptr_t last_page = 0;
-  uintptr_t page = reinterpret_cast<uintptr_t>(b->mv_data) & ~(kPageBytes - 1);
-  if (page != last_page) {
-    last_page = page;
-    for (uintptr_t line = page; line < page + kPageBytes; line += 4 * kCacheLineBytes) {
-      __builtin_prefetch(reinterpret_cast<const void*>(line));
-      __builtin_prefetch(reinterpret_cast<const void*>(line + kCacheLineBytes));
-      __builtin_prefetch(reinterpret_cast<const void*>(line + 2 * kCacheLineBytes));
-      __builtin_prefetch(reinterpret_cast<const void*>(line + 3 * kCacheLineBytes));
+  auto address = reinterpret_cast<uintptr_t>(b->mv_data);
+  if (address / kPageBytes != last_page) {
+    last_page = address / kPageBytes;
+    const char* page = static_cast<const char*>(b->mv_data) - address % kPageBytes;
+    for (const char* line = page; line < page + kPageBytes; line += 4 * kCacheLineBytes) {
+      __builtin_prefetch(line);
+      __builtin_prefetch(line + kCacheLineBytes);
+      __builtin_prefetch(line + 2 * kCacheLineBytes);
+      __builtin_prefetch(line + 3 * kCacheLineBytes);
     }
   }
   uint64_t left;
@@ -340,15 +340,16 @@ Environment::Map Environment::map_of(const FileId& id, const char* name) noexcep
   Map found;
   char line[512];
   while (found.begin == nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
-    uintptr_t begin = 0;
-    uintptr_t end = 0;
+    void* begin = nullptr;
+    void* end = nullptr;
     unsigned long inode = 0;
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %lu", &begin, &end, &inode) == 3 &&
-        inode == id.inode && std::strstr(line, name) != nullptr) {
-      found = {reinterpret_cast<void*>(begin), end - begin};
+    // NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers fit
+    if (std::sscanf(line, "%p-%p %*s %*s %*s %lu", &begin, &end, &inode) == 3 && inode == id.inode &&
+        std::strstr(line, name) != nullptr) {
+      found = {begin, static_cast<size_t>(static_cast<char*>(end) - static_cast<char*>(begin))};
     }
   }
-  std::fclose(maps);
+  (void)std::fclose(maps);
   return found;
 }
 

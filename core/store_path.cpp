@@ -53,11 +53,11 @@ std::string check_store_path(const std::string& store_path, unsigned worker_uid,
                         {store_path + "/lock.mdb", 6, "read and written"},
                         {store_path + "/acknowledged", 4, "read"}};
   std::vector<gid_t> groups = groups_of(worker_uid, worker_gid);
-  for (const Part& part : parts) {
+  auto problem_of = [&](const Part& part) -> std::string {
     struct stat file {};
     if (stat(part.path.c_str(), &file) != 0) {
       // A store is whole without its last file, which the next change makes.
-      if (errno == ENOENT && &part == std::end(parts) - 1) continue;
+      if (errno == ENOENT && &part == std::end(parts) - 1) return {};
       return "there is no store at " + store_path + " (" + part.path + ": " + std::strerror(errno) +
              "); make one with `tokengate init --store " + store_path + "`";
     }
@@ -69,6 +69,10 @@ std::string check_store_path(const std::string& store_path, unsigned worker_uid,
              std::to_string(worker_uid) + ", gid " + std::to_string(worker_gid) +
              "); give the store's folder and files their group, as `tokengate init --group` does";
     }
+    return {};
+  };
+  for (const Part& part : parts) {
+    if (std::string problem = problem_of(part); !problem.empty()) return problem;
   }
   return {};
 }
