@@ -27,6 +27,10 @@ sub asked ($store, $name) {
         {stdin => "GET /execute/Email/list_pops HTTP/1.1\nAuthorization: Bearer $secret{$name}\n\n"}, 'verify');
 }
 
+sub files_of ($folder) {
+    return {map { ($_ => sprintf '%04o %s', (stat "$folder/$_")[2] & 07777, (stat _)[5]) } map { s{.*/}{}r } glob "$folder/*"};
+}
+
 # A backup while a writer is at work holds some whole number of its changes.
 my $writer = fork // die $!;
 if ($writer == 0) {
@@ -58,8 +62,7 @@ is($old->run('check')->{exit}, 0, 'a restored store is whole');
 like($old->ok(qw(journal verify)), qr/unbroken/, 'and its journal too');
 is(asked($old, 'good')->{exit}, 0, 'its tokens are granted');
 is((stat $old->store)[2] & 07777, 02750, 'the mode of the folder');
-is((stat $old->store . "/$_->[0]")[2] & 07777, $_->[1], "the mode of $_->[0]")
-    for ['data.mdb', 0640], ['lock.mdb', 0660];
+is_deeply(files_of($old->store), files_of($cli->store), 'the files that init makes, with their modes and group');
 is($old->run('restore', $file)->{exit}, 1, 'no store is restored over');
 open my $input, '-|', "'@{[Tokengate::Cli::binary()]}' backup - --store '@{[$cli->store]}'" or die $!;
 binmode $input;
