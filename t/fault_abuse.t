@@ -74,7 +74,8 @@ for my $class (@classes) {
         SKIP: {
             skip 'fail2ban is not installed', 1 unless grep { -x "$_/fail2ban-regex" } split /:/, $ENV{PATH};
             # On nginx that line is in the error log now: the reason for a log of its own.
-            is(join(' ', matches($log)), '192.0.2.2 192.0.2.4 2001:db8::7 192.0.2.8', 'fail2ban counts the guesses, and nothing else')
+            # Apache's children write in no order that we know.
+            is(join(' ', sort(matches($log))), '192.0.2.2 192.0.2.4 192.0.2.8 2001:db8::7', 'fail2ban counts the guesses, and nothing else')
                 or diag(Tokengate::Server::_read($log));
         }
 

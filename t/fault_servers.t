@@ -111,7 +111,9 @@ for my $class (@classes) {
         # It accepts and closes in the middle of its answer, then it is not there at all.
         my $port = $server->backend->port;
         $server->backend->stop;
-        my $listener = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) or die "listen: $!";
+        # Its children may hold the port a moment longer.
+        my $listener;
+        $server->wait_until('the port', sub { $listener = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) });
         defined(my $pid = fork) or die $!;
         if (!$pid) {
             while (my $client = $listener->accept) {
