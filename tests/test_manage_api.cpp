@@ -61,9 +61,7 @@ START_TEST(uapi_functions_reply_as_documented) {
       fixture.call("/execute/Tokens/update?name=few&features=databases&expires_at=" + kEnd)["data"],
       R"({"name":"few","create_time":1800000000,"expires_at":1800086400,"has_full_access":0,"features":["databases"],
                      "readonly":1,"whitelist_ips":["192.0.2.7"],"parent":null,"last_used":null,"last_address":null,"use_count":0})");
-  ck_assert_str_ne(
-      fixture.call("/execute/Tokens/rotate?name=deploy")["data"]["token"].get<std::string>().c_str(),
-      secret.c_str());
+  ck_assert(fixture.call("/execute/Tokens/rotate?name=deploy")["data"]["token"].get<std::string>() != secret);
   // Revoking is idempotent.
   for (int i = 0; i < 2; ++i) ck_assert_json(fixture.call("/execute/Tokens/revoke?name=deploy")["data"], "1");
   ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 1);

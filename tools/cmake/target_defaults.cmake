@@ -1,4 +1,4 @@
-# One function that every target of the project goes through: language level, warnings, visibility, sanitizers.
+# What every target of the project goes through: language level, warnings, visibility, sanitizers.
 function(tokengate_target_defaults target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(${target} PROPERTIES
@@ -13,4 +13,14 @@ function(tokengate_target_defaults target)
       -fsanitize=${TOKENGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${TOKENGATE_SANITIZE})
   endif()
+endfunction()
+
+# For what is not hot, and whose headers are slow to optimise: the tools, the tests. After tokengate_target_defaults.
+function(tokengate_not_hot target)
+  if(TOKENGATE_SANITIZE)
+    set(optimise -O0)
+  else()
+    set(optimise -O1)
+  endif()
+  target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:${optimise};-g1>)
 endfunction()
