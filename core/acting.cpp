@@ -123,4 +123,21 @@ void ActingBounds::require_within(Tables& tables, const WorkingAccount& account,
   }
 }
 
+void ActingBounds::require_offspring(Tables& tables, const WorkingToken& token) const {
+  if (!token_ || token.id == token_->id) return;
+  std::map<uint64_t, uint64_t> makers;
+  for (const WorkingToken& each : tables.tokens_of(token_->account_id, token_->service)) {
+    makers.emplace(each.id, each.parent_token_id);
+  }
+  // A maker is older than what it made, so this ends.
+  for (uint64_t maker = token.parent_token_id; maker >= token_->id;) {
+    if (maker == token_->id) return;
+    auto next = makers.find(maker);
+    if (next == makers.end() || next->second >= maker) break;
+    maker = next->second;
+  }
+  refuse("the token " + quote(token_->name) + " cannot rotate " + quote(token.name) +
+         ", which it did not make: the new secret would outlive it");
+}
+
 }  // namespace tokengate

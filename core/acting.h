@@ -27,6 +27,10 @@ class ActingBounds {
   /// later end, an earlier begin than both now and the acting token's, an address.
   void require_within(Tables& tables, const WorkingAccount& account, const WorkingToken& token) const;
 
+  /// Refuses tokens but the acting one and those that came of it: one that it gives a secret to must end with
+  /// it.
+  void require_offspring(Tables& tables, const WorkingToken& token) const;
+
   /// For the record of a token that is made; 0 if no token acts.
   uint64_t parent_token_id() const { return token_ ? token_->id : 0; }
   /// The acting token, if any.

@@ -41,13 +41,7 @@ Account account_of(Tables& tables, const WorkingAccount& working, const Tables::
   account.tokens_enabled = working.tokens_enabled;
   account.created_unix_s = working.created_unix_s;
   for (size_t i = 0; i < 2; ++i) account.acls[i] = Tables::acl_texts(working.acls[i], names[i]);
-  std::string prefix = token_name_prefix(working.id);
-  Cursor cursor;
-  require(cursor.open(tables.transaction(), Table::kTokenNames));
-  StoreError error = cursor.seek(prefix);
-  for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) {
-    ++account.token_count;
-  }
+  account.token_count = tables.token_count(working.id);
   return account;
 }
 

@@ -141,30 +141,41 @@ void name_parent(Tables& tables, uint32_t account_id, Token* token) {
   }
 }
 
-/// Ends a token. Its children become its parent's, so that the parent still answers for all that came of it.
-void remove_token(Tables& tables, const WorkingAccount& account, const WorkingToken& token) {
-  tables.erase_token(token);
-  if (token.parent_token_id == 0) return;
-  for (WorkingToken& child : tables.tokens_of(account.id, token.service)) {
-    if (child.parent_token_id != token.id) continue;
-    child.parent_token_id = token.parent_token_id;
+/// Ends those of `family`, which are tokens of one account, whose ids are in `ended`. The children of each
+/// become its maker's, so that a token still answers for all that came of it.
+void remove_tokens(Tables& tables, const WorkingAccount& account, const std::vector<WorkingToken>& family,
+                   const std::set<uint64_t>& ended) {
+  std::map<uint64_t, uint64_t> heirs;
+  for (const WorkingToken& token : family) {
+    if (!ended.contains(token.id)) continue;
+    tables.erase_token(token);
+    if (token.parent_token_id != 0) heirs.emplace(token.id, token.parent_token_id);
+  }
+  // A maker is older than what it made, so its own heir is known first.
+  for (auto& [id, heir] : heirs) {
+    if (auto next = heirs.find(heir); next != heirs.end()) heir = next->second;
+  }
+  for (const WorkingToken& token : family) {
+    auto heir = heirs.find(token.parent_token_id);
+    if (heir == heirs.end() || ended.contains(token.id)) continue;
+    WorkingToken child = token;
+    child.parent_token_id = heir->second;
     tables.put_token(account, child);
   }
 }
 
-/// Adds to `tokens` what they made, directly or through others.
-void add_descendants(Tables& tables, const WorkingAccount& account, Service service,
-                     std::vector<WorkingToken>* tokens) {
-  std::multimap<uint64_t, WorkingToken> children;
-  for (WorkingToken& token : tables.tokens_of(account.id, service)) {
-    if (token.parent_token_id != 0) children.emplace(token.parent_token_id, std::move(token));
+/// Adds to `tokens` what they made, directly or through others. `family`: all tokens of their account.
+void add_descendants(const std::vector<WorkingToken>& family, std::vector<WorkingToken>* tokens) {
+  std::multimap<uint64_t, const WorkingToken*> children;
+  for (const WorkingToken& token : family) {
+    if (token.parent_token_id != 0) children.emplace(token.parent_token_id, &token);
   }
   std::set<uint64_t> known;
   for (const WorkingToken& token : *tokens) known.insert(token.id);
   for (size_t i = 0; i < tokens->size(); ++i) {
     auto [first, last] = children.equal_range((*tokens)[i].id);
     for (; first != last; ++first) {
-      if (known.insert(first->second.id).second) tokens->push_back(first->second);
+      if (known.insert(first->second->id).second) tokens->push_back(*first->second);
     }
   }
 }
@@ -238,6 +249,10 @@ Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& to
       refuse("tokens are switched off for the account " + quote(token.account) + "; switch them on first");
     }
     refuse_taken_name(tables, account, token.service, token.name);
+    if (tables.token_count(account.id) >= kMaxTokensPerAccount) {
+      refuse("the account " + quote(token.account) + " has " + std::to_string(kMaxTokensPerAccount) +
+             " tokens, the most that can be made; revoke some first");
+    }
     WorkingToken working;
     working.name = token.name;
     working.service = token.service;
@@ -384,6 +399,7 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
     if (!account.active) refuse("the account " + quote(username) + " is suspended; unsuspend it first");
     WorkingToken token = tables.token(account, service, name);
     bounds.require_within(tables, account, token);
+    bounds.require_offspring(tables, token);
     bool former_runs = token.has_former && change.now_unix_s < token.former_retires_unix_s;
     if (former_runs && overlap_s > 0) {
       refuse("the former secret of this token is still accepted until " +
@@ -426,14 +442,18 @@ Result<uint64_t> Admin::revoke_tokens(const Change& change, const std::string& u
       tokens.push_back(tables.token(account, service, name));
     }
     const size_t named = tokens.size();
-    if (with_children) add_descendants(tables, account, service, &tokens);
+    const bool touches_others =
+        with_children || std::any_of(tokens.begin(), tokens.end(),
+                                     [](const WorkingToken& token) { return token.parent_token_id != 0; });
+    const std::vector<WorkingToken> family = touches_others ? tables.tokens_of(account.id, service) : tokens;
+    if (with_children) add_descendants(family, &tokens);
+    std::set<uint64_t> ended;
     for (size_t i = 0; i < tokens.size(); ++i) {
-      // Adopted by another that ends too, it is no longer as it was read.
-      if (i > 0) tokens[i] = tables.token(account, service, tokens[i].name);
-      remove_token(tables, account, tokens[i]);
+      ended.insert(tokens[i].id);
       tables.journal(change, "token.revoke", object_name(username, service, tokens[i].name),
                      remarked(change, i < named ? "" : "with the token that made it"));
     }
+    remove_tokens(tables, account, family, ended);
     result.value = tokens.size();
   });
   return result;
@@ -475,17 +495,18 @@ Result<uint64_t> Admin::purge_expired_tokens(const Change& change, const std::st
       if (error != StoreError::kNotFound) throw StoreFailure{error};
     }
     for (const WorkingAccount& account : accounts) {
-      for (WorkingToken& token : tables.tokens_of(account.id, {})) {
+      std::vector<WorkingToken> family = tables.tokens_of(account.id, {});
+      std::set<uint64_t> ended;
+      for (WorkingToken& token : family) {
         if (token.expires_unix_s <= before_unix_s) {
-          // Adopted by another that has just gone, it is no longer as it was read.
-          remove_token(tables, account, tables.token(account, token.service, token.name));
-          ++result.value;
+          ended.insert(token.id);
         } else if (token.has_former && token.former_retires_unix_s <= before_unix_s) {
-          token = tables.token(account, token.service, token.name);
           tables.erase_former_secret(&token);
           tables.put_token(account, token);
         }
       }
+      remove_tokens(tables, account, family, ended);
+      result.value += ended.size();
     }
     tables.journal(change, "token.purge-expired", username.empty() ? "all accounts" : username,
                    std::to_string(result.value) + " tokens, expired by " + std::to_string(before_unix_s));

@@ -296,6 +296,17 @@ uint64_t Tables::take_number(std::string_view name) {
   return next;
 }
 
+uint64_t Tables::token_count(uint32_t account_id) {
+  const std::string prefix = token_name_prefix(account_id);
+  uint64_t count = 0;
+  Cursor cursor;
+  require(cursor.open(transaction_, Table::kTokenNames));
+  StoreError error = cursor.seek(prefix);
+  for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) ++count;
+  if (error != StoreError::kNone && error != StoreError::kNotFound) throw StoreFailure{error};
+  return count;
+}
+
 std::optional<uint64_t> Tables::counter(std::string_view counter) {
   Bytes value;
   StoreError error = transaction_.get(Table::kMeta, counter, &value);

@@ -1,5 +1,6 @@
 // Tokens that manage tokens: every way to come by more than the acting token has, and what each is refused
 // for.
+#include "hash.h"
 #include "store_fixture.h"
 
 using namespace tokengate;
@@ -251,7 +252,6 @@ END_TEST
 START_TEST(a_sibling_within_is_managed_but_never_widened) {
   Panel panel;
   panel.add_token(Panel::child("sibling"));
-  ck_assert_ok(panel.admin.rotate_token(Panel::by(), "reseller", kWhm, "sibling", 60).status);
   ck_assert_ok(panel.admin.rename_token(Panel::by(), "reseller", kWhm, "sibling", "kin"));
   ck_assert_ok(
       panel.admin.update_token(Panel::by(), "reseller", kWhm, "kin", {.acls = {{"create-acct"}}}).status);
@@ -438,6 +438,68 @@ START_TEST(a_token_changes_nothing_but_tokens) {
 }
 END_TEST
 
+START_TEST(a_token_gives_secrets_to_what_ends_with_it_only) {
+  Panel panel;
+  const auto rotate = [&](const char* by, const char* name) {
+    return panel.admin.rotate_token(Panel::by(by), "reseller", kWhm, name, 0).status;
+  };
+  panel.add_token(Panel::manager("equal"));
+  panel.add_token(Panel::child("smaller"));
+  auto offspring = [](const char* name) {
+    NewToken token = Panel::manager(name);
+    token.not_before_unix_s = 0;
+    return token;
+  };
+  ck_assert_ok(panel.make(offspring("child")));
+  ck_assert_ok(panel.make(offspring("grandchild"), Panel::by("child")));
+  ck_assert_ok(panel.make(offspring("niece"), Panel::by("equal")));
+  for (const char* name : {"manager", "child", "grandchild"}) ck_assert_ok(rotate("manager", name));
+  for (const char* name : {"equal", "smaller", "niece"}) {
+    ck_assert_fails(rotate("manager", name), Code::kRefused, "outlive");
+  }
+  for (const char* name : {"manager", "equal"}) {
+    ck_assert_fails(rotate("child", name), Code::kRefused, "cannot");
+  }
+  // So this ends every secret that it ever came by.
+  ck_assert_ok(panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"manager"}, true).status);
+  ck_assert(!panel.exists("grandchild") && panel.exists("equal") && panel.exists("smaller") &&
+            panel.exists("niece"));
+}
+END_TEST
+
+START_TEST(an_account_has_many_tokens_but_not_any_number) {
+  Panel panel;
+  // Each made by the one before, so that each that ends has an heir: one look at all of them for each of them
+  // would take minutes.
+  std::string text = "tokengate-export\t1\n";
+  for (uint64_t i = 1; i < kMaxTokensPerAccount; ++i) {
+    const Digest digest = sha256(std::to_string(i));
+    text += "token\treseller\twhm\tt" + std::to_string(i) + '\t' + to_hex(digest) +
+            "\tlist-accts\tread\tnever\t0\t\t" + std::to_string(kNow) + '\t' + std::to_string(i + 100) +
+            '\t' + (i == 1 ? std::string() : std::to_string(i + 99)) + '\n';
+  }
+  text += "end\n";
+  ck_assert_ok(panel.admin.import_text(change_at(), text).status);
+  ck_assert_uint_eq(panel.admin.find_account("reseller").value.token_count, kMaxTokensPerAccount);
+  ck_assert_fails(panel.make(Panel::child()), Code::kRefused, "10000 tokens");
+  ck_assert_fails(panel.make({.account = "reseller", .name = "mail", .acls = {"email"}}, change_at()),
+                  Code::kRefused, "revoke some");
+
+  std::vector<std::string> every_other;
+  for (uint64_t i = 2; i < 5000; i += 2) every_other.push_back("t" + std::to_string(i));
+  auto gone = panel.admin.revoke_tokens(change_at(), "reseller", kWhm, every_other, false);
+  ck_assert_ok(gone.status);
+  ck_assert_uint_eq(gone.value, every_other.size());
+  ck_assert_text(panel.find("t4999").parent, "t4997");
+  ck_assert_ok(panel.make(Panel::child()));
+  gone = panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"t3"}, true);
+  ck_assert_ok(gone.status);
+  ck_assert_uint_eq(gone.value, kMaxTokensPerAccount - 2 - every_other.size());
+  ck_assert(panel.exists("t1") && panel.exists("child") && panel.exists("manager"));
+  ck_assert_ok(panel.admin.verify_journal().status);
+}
+END_TEST
+
 START_TEST(children_go_with_their_parent_when_asked) {
   Panel panel;
   auto manager_child = [](const char* name) {
@@ -572,6 +634,8 @@ Suite* suite() {
   tcase_add_test(tcase, the_acl_all_counts_while_the_account_has_it);
   tcase_add_test(tcase, a_latent_acl_of_a_sibling_is_more_too);
   tcase_add_test(tcase, a_token_changes_nothing_but_tokens);
+  tcase_add_test(tcase, a_token_gives_secrets_to_what_ends_with_it_only);
+  tcase_add_test(tcase, an_account_has_many_tokens_but_not_any_number);
   tcase_add_test(tcase, children_go_with_their_parent_when_asked);
   tcase_add_test(tcase, a_purged_tokens_children_become_its_makers);
   tcase_add_test(tcase, a_secret_leads_to_a_token_of_its_own_account_only);

@@ -64,7 +64,9 @@ struct Change {
   /// `manage-api-tokens`. It can make, change and end single tokens of its own account and service, and
   /// nothing else; a token that it makes or changes must have nothing, before and after, that it has not
   /// itself: no other ACL, no full access unless it has that, no later end, no address outside one of its
-  /// ranges. Ending a token needs no more than managing. kRefused otherwise.
+  /// ranges. A new secret it gives only to itself and to what came of it: with another's it would live on
+  /// when it is revoked together with its children. Ending a token needs no more than managing. kRefused
+  /// otherwise.
   std::optional<ActingToken> acting = {};
   std::string remark = {};  ///< ends the journal's detail; printable ASCII
 };
@@ -179,6 +181,8 @@ struct IssuedToken {
 };
 
 inline constexpr size_t kMaxAddressRanges = 100;
+/// Of both services together. An import may bring more.
+inline constexpr uint64_t kMaxTokensPerAccount = 10'000;
 inline constexpr size_t kMaxNoteBytes = 200;
 inline constexpr size_t kMaxAclsPerService = 256;
 
@@ -361,6 +365,7 @@ class Admin {
 
   // Tokens
 
+  /// kRefused for an account that has kMaxTokensPerAccount already.
   Result<IssuedToken> create_token(const Change& change, const NewToken& token);
   /// All tokens, or those of one account and, if given, one service; sorted by account, service, name.
   Result<std::vector<Token>> list_tokens(const std::string& username = {},
