@@ -9,13 +9,17 @@ struct EscapeRoute {
   std::string_view why;
 };
 
+// A token never makes one with more than it has itself: see Change::acting.
+constexpr std::string_view kManagesTokens =
+    "it makes tokens like itself, which stay unless they are revoked with it, and can revoke all others";
+
 // From the published descriptions of the panel's privileges.
 constexpr EscapeRoute kWhmRoutes[] = {
     {"all", "it is every privilege there is"},
     {"clustering", "it gets round restrictions on DNS zones"},
     {"create-user-session", "it hands out logged-in sessions, which no token limits"},
     {"edit-account", "it can give an account shell access"},
-    {"manage-api-tokens", "it can make tokens with other rights"},
+    {"manage-api-tokens", kManagesTokens},
     {"passwd", "it can set an account's password and log in with it"},
 };
 
@@ -31,7 +35,7 @@ constexpr EscapeRoute kCpanelRoutes[] = {
     {"files", "it writes programs, keys and configuration, and reads them"},
     {"ftp", "it gives access to files under a new password"},
     {"git", "deployment runs commands"},
-    {"manage-api-tokens", "it can make tokens with full access"},
+    {"manage-api-tokens", kManagesTokens},
     {"market", "it buys at the account's expense"},
     {"passwords", "it sets passwords, and so can log in with them"},
     {"php", "settings can name code that every page runs"},

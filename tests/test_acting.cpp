@@ -467,6 +467,14 @@ START_TEST(a_token_gives_secrets_to_what_ends_with_it_only) {
 }
 END_TEST
 
+START_TEST(the_warning_of_the_managing_acl_promises_no_more) {
+  for (Service service : {Service::kCpanel, kWhm}) {
+    const std::string_view why = acl_escape_route(service, "manage-api-tokens");
+    ck_assert(why.starts_with("it makes tokens like itself"));
+  }
+}
+END_TEST
+
 START_TEST(an_account_has_many_tokens_but_not_any_number) {
   Panel panel;
   // Each made by the one before, so that each that ends has an heir: one look at all of them for each of them
@@ -635,6 +643,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_latent_acl_of_a_sibling_is_more_too);
   tcase_add_test(tcase, a_token_changes_nothing_but_tokens);
   tcase_add_test(tcase, a_token_gives_secrets_to_what_ends_with_it_only);
+  tcase_add_test(tcase, the_warning_of_the_managing_acl_promises_no_more);
   tcase_add_test(tcase, an_account_has_many_tokens_but_not_any_number);
   tcase_add_test(tcase, children_go_with_their_parent_when_asked);
   tcase_add_test(tcase, a_purged_tokens_children_become_its_makers);
