@@ -22,7 +22,9 @@ sub server_classes () {
 # Calls `test` with each server, started with `config`; stops it afterwards. Ends the plan.
 sub each_server ($config, $test) {
     my @classes = server_classes();
-    plan skip_all => 'no server module is built' unless @classes;
+    my @nothing = (skip_all => 'no server module is built');
+    plan @nothing if !@classes && !Test::More->builder->current_test;
+    subtest servers => sub { plan @nothing } unless @classes;
     for my $class (@classes) {
         subtest $class->name => sub {
             my $server = $class->new(ref $config eq 'CODE' ? $config->($class) : %$config)->start;
