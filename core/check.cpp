@@ -51,8 +51,7 @@ void inspect_files(const std::string& path, CheckReport* report) {
     mode_t mode = file.st_mode & 0777;
     if ((mode & ~rule.most) != 0 || (mode & rule.least) != rule.least) {
       char text[64];
-      (void)std::snprintf(text, sizeof text, "%04o, and should have %04o", unsigned{mode},
-                          unsigned{rule.most});
+      std::snprintf(text, sizeof text, "%04o, and should have %04o", unsigned{mode}, unsigned{rule.most});
       add(Mend::kRepair, name + " has the mode " + text + "; `tokengate repair` sets it");
     }
     if (file.st_uid != folder.st_uid) {
@@ -129,7 +128,7 @@ std::string inspect(const std::string& path) {
   dup2(nowhere, STDERR_FILENO);
   rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) (void)std::signal(signal, SIG_DFL);
+  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) std::signal(signal, SIG_DFL);
   std::string text;
   try {
     text = inspect(path);

@@ -54,7 +54,7 @@ void hand_on(int signal, siginfo_t* info, void* context) noexcept {
   if (found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN) return found.sa_handler(signal);
   // The fault comes again at once, and ends the process as if we had never been here.
   sigaction(SIGBUS, &found, nullptr);
-  if (info->si_code <= 0) (void)raise(SIGBUS);  // sent by a process: nothing would come again
+  if (info->si_code <= 0) raise(SIGBUS);  // sent by a process: nothing would come again
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) noexcept {

@@ -349,7 +349,7 @@ Environment::Map Environment::map_of(const FileId& id, const char* name) noexcep
       found = {begin, static_cast<size_t>(static_cast<char*>(end) - static_cast<char*>(begin))};
     }
   }
-  (void)std::fclose(maps);
+  std::fclose(maps);
   return found;
 }
 

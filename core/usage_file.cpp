@@ -84,7 +84,7 @@ void clear(int file, off_t begin, off_t end) noexcept {
 
 std::string mode_text(mode_t mode) {
   char text[8];
-  (void)std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
+  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
   return text;
 }
 

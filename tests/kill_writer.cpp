@@ -38,6 +38,7 @@ constexpr double kShortestUs = 30, kLongestUs = 40000;
 
 Shared* shared = nullptr;
 
+// NOLINTNEXTLINE(cert-dcl50-cpp): the compiler checks the arguments
 __attribute__((format(printf, 1, 2))) void wrong(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -353,7 +354,7 @@ void run(const std::string& store, int kills, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int kills = argc > 1 ? std::atoi(argv[1]) : 200;
+  auto kills = static_cast<int>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 200);
   std::string store = argc > 2 ? argv[2] : "";
   std::string group = argc > 3 ? argv[3] : "";
   uint64_t seed = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : std::random_device{}();

@@ -69,7 +69,7 @@ std::vector<std::string> segments_of(const PathReader& reader, const std::string
   for (size_t i = 0; i < parts.size(); ++i) {
     std::string segment = parts[i];
     if (reader.cuts_parameters) segment = segment.substr(0, segment.find(';'));
-    if (reader.trims_segments && trimmed(segment, ". ").size() > 0) segment = trimmed(segment, ". \t");
+    if (reader.trims_segments && !trimmed(segment, ". ").empty()) segment = trimmed(segment, ". \t");
     bool last = i + 1 == parts.size();
     if (segment.empty() && !last && (segments.empty() || reader.merges_slashes)) continue;
     if (reader.resolves_dots && segment == ".") continue;
@@ -315,6 +315,7 @@ struct Place {
   std::string api;  // the fixed name that the path begins with; empty: none
   size_t after;     // the index of the segment behind it
   bool panel;       // `cpanel` follows
+  // NOLINTNEXTLINE(modernize-use-nullptr): takes the compiler's own code for a 0
   auto operator<=>(const Place&) const = default;
 };
 

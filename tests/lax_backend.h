@@ -22,6 +22,7 @@ struct Call {
   std::string module;    ///< http: the method
   std::string function;  ///< http: the path, decoded
   std::string target;    ///< the account that is acted on, on whm
+  // NOLINTNEXTLINE(modernize-use-nullptr): takes the compiler's own code for a 0
   auto operator<=>(const Call&) const = default;
 };
 

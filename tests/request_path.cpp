@@ -283,11 +283,13 @@ bool hook_allocations() {
 }  // namespace
 #else
 // glibc lets a program bring its own functions of these names.
+// NOLINTBEGIN(clang-diagnostic-reserved-identifier): they are glibc's
 extern "C" {
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
 void* __libc_memalign(size_t, size_t);
+// NOLINTEND(clang-diagnostic-reserved-identifier)
 
 __attribute__((visibility("default"))) void* malloc(size_t size) {
   count_allocation();

@@ -23,14 +23,6 @@ inline tokengate::Change change_at(int64_t now_unix_s = kNow) {
     ck_assert_msg(status_.ok(), "%s: %s", #status_expression, status_.message.c_str()); \
   } while (0)
 
-/// Compares texts, which may be temporary.
-#define ck_assert_text(actual, expected)                                                    \
-  do {                                                                                      \
-    const std::string actual_ = (actual), expected_ = (expected);                           \
-    ck_assert_msg(actual_ == expected_, "%s: \"%s\", not \"%s\"", #actual, actual_.c_str(), \
-                  expected_.c_str());                                                       \
-  } while (0)
-
 /// Fails with `code`, and with a message that holds `words`.
 #define ck_assert_fails(status_expression, expected_code, words)                                       \
   do {                                                                                                 \

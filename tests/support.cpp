@@ -15,6 +15,12 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+void assert_same(std::string_view actual, std::string_view expected, const char* what, const char* file,
+                 int line) {
+  ck_assert_msg(actual == expected, "%s:%d: %s is \"%s\", expected \"%s\"", file, line, what,
+                std::string(actual).c_str(), std::string(expected).c_str());
+}
+
 int main() {
   setenv("CK_DEFAULT_TIMEOUT", "120", 0);  // seconds; only a hang reaches it
   SRunner* runner = srunner_create(suite());

@@ -24,12 +24,10 @@ class TempFolder {
   std::string path_;
 };
 
-/// Compares views and shows both when they differ.
-#define ck_assert_view_eq(actual, expected)                                                 \
-  do {                                                                                      \
-    std::string actual_text_((actual)), expected_text_((expected));                         \
-    ck_assert_msg(actual_text_ == expected_text_, "%s is \"%s\", expected \"%s\"", #actual, \
-                  actual_text_.c_str(), expected_text_.c_str());                            \
-  } while (0)
+/// Compares texts, which may be temporary, and shows both when they differ.
+#define ck_assert_view_eq(actual, expected) assert_same((actual), (expected), #actual, __FILE__, __LINE__)
+
+void assert_same(std::string_view actual, std::string_view expected, const char* what, const char* file,
+                 int line);
 
 #endif  // TOKENGATE_TESTS_SUPPORT_H_

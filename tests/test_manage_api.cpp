@@ -125,7 +125,7 @@ END_TEST
 START_TEST(uapi_envelopes) {
   ManageFixture fixture;
   const std::string list = "&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list";
-  ck_assert_text(
+  ck_assert_view_eq(
       fixture.send("/json-api/cpanel?cpanel_jsonapi_apiversion=3" + list).body,
       R"({"apiversion":3,"func":"list","module":"Tokens","result":{"data":[],"errors":null,"messages":null,)"
       R"("metadata":{"transformed":1},"status":1,"warnings":null}})");
@@ -134,16 +134,16 @@ START_TEST(uapi_envelopes) {
                      "error":"Could not find function 'list' in module 'Tokens'"}})");
   ck_assert_json(fixture.call("/json-api/cpanel?cpanel_jsonapi_apiversion=1" + list)["cpanelresult"]["error"],
                  "\"API 1 cannot be called with API tokens.\"");
-  ck_assert_text(failure(fixture.call("/execute/Tokens/nothing")),
-                 "Could not find function 'nothing' in module 'Tokens'");
-  ck_assert_text(failure(fixture.call("/execute/Email/list_pops")),
-                 "Could not find function 'list_pops' in module 'Email'");
+  ck_assert_view_eq(failure(fixture.call("/execute/Tokens/nothing")),
+                    "Could not find function 'nothing' in module 'Tokens'");
+  ck_assert_view_eq(failure(fixture.call("/execute/Email/list_pops")),
+                    "Could not find function 'list_pops' in module 'Email'");
   const manage::Reply xml = fixture.send(
       "/xml-api/"
       "cpanel?cpanel_xmlapi_apiversion=3&cpanel_xmlapi_module=Tokens&cpanel_xmlapi_func=create_limited"
       "&name=few&features=%3Cemail%3E");
-  ck_assert_text(xml.content_type, "text/xml; charset=\"utf-8\"");
-  ck_assert_text(
+  ck_assert_view_eq(xml.content_type, "text/xml; charset=\"utf-8\"");
+  ck_assert_view_eq(
       xml.body,
       "<cpanelresult><apiversion>3</apiversion><func>create_limited</func><module>Tokens</module><result>"
       "<data/><errors>The feature “&lt;email&gt;” is not one that the account “shop” has.</errors>"
@@ -225,7 +225,7 @@ END_TEST
 START_TEST(whm_envelopes) {
   Whm fixture;
   fixture.whm("api_token_create", "token_name=example&acl=list-accts");
-  ck_assert_text(
+  ck_assert_view_eq(
       fixture.send("/xml-api/api_token_list?api.version=1").body,
       "<result><data><tokens><example><name>example</name><acls><cpanel-api>0</cpanel-api>"
       "<create-acct>0</create-acct><kill-acct>0</kill-acct><list-accts>1</list-accts>"
@@ -242,8 +242,8 @@ START_TEST(whm_envelopes) {
   ck_assert(old["status"] == 1 && old["statusmsg"] == "OK" && old["tokens"].contains("example"));
   ck_assert_json(fixture.call("/json-api/api_token_revoke?token_name=none"),
                  R"({"status":0,"statusmsg":"There is no API token “none”."})");
-  ck_assert_text(failure(fixture.whm("reboot")),
-                 "Unknown app (\"reboot\") requested for this version (1) of the API.");
+  ck_assert_view_eq(failure(fixture.whm("reboot")),
+                    "Unknown app (\"reboot\") requested for this version (1) of the API.");
   ck_assert(failure(fixture.call("/json-api/api_token_list?api.version=3")).starts_with("Unknown app"));
   ck_assert(!failure(fixture.call("/execute/Tokens/list")).empty());
   fixture.caller = Whm::person("shop", kCpanel);
@@ -271,7 +271,7 @@ START_TEST(what_is_omitted_widens_as_documented_and_is_noted) {
   const std::string limits[] = {"acl=list-accts", "whitelist_ip=192.0.2.7", "expires_at=" + kEnd};
   for (size_t left_out = 0; left_out < 3; ++left_out) {
     const std::string all = limits[0] + "&" + limits[1] + "&" + limits[2];
-    ck_assert_text(failure(fixture.whm("api_token_update", "token_name=many&" + all)), "");
+    ck_assert_view_eq(failure(fixture.whm("api_token_update", "token_name=many&" + all)), "");
     std::string some = "token_name=many";
     for (size_t i = 0; i < 3; ++i) some += i == left_out ? "" : "&" + limits[i];
     fixture.settings.strict_omission = true;
@@ -279,15 +279,15 @@ START_TEST(what_is_omitted_widens_as_documented_and_is_noted) {
     ck_assert(failure(fixture.whm("api_token_update", some)).find("switched off here") != std::string::npos);
     ck_assert_uint_eq(fixture.changes(), before);
     fixture.settings.strict_omission = false;
-    ck_assert_text(failure(fixture.whm("api_token_update", some)), "");
+    ck_assert_view_eq(failure(fixture.whm("api_token_update", some)), "");
     ck_assert(fixture.last_detail().ends_with("elevation by omission"));
   }
   fixture.settings.strict_omission = true;
   ck_assert(failure(fixture.whm("api_token_create", "token_name=none")).find("switched off here") !=
             std::string::npos);
-  ck_assert_text(failure(fixture.whm("api_token_create", "token_name=some&acl=list-accts")), "");
-  ck_assert_text(failure(fixture.whm("api_token_update", "token_name=some&new_name=same&acl=list-accts")),
-                 "");
+  ck_assert_view_eq(failure(fixture.whm("api_token_create", "token_name=some&acl=list-accts")), "");
+  ck_assert_view_eq(failure(fixture.whm("api_token_update", "token_name=some&new_name=same&acl=list-accts")),
+                    "");
 }
 END_TEST
 
@@ -362,8 +362,8 @@ START_TEST(refusals_say_why_and_change_nothing) {
   };
   Whm fixture;
   for (const char* name : {"ci", "few"}) {
-    ck_assert_text(failure(fixture.whm("api_token_create", std::string("acl=list-accts&token_name=") + name)),
-                   "");
+    ck_assert_view_eq(
+        failure(fixture.whm("api_token_create", std::string("acl=list-accts&token_name=") + name)), "");
   }
   fixture.caller = Whm::person("shop", kCpanel);
   for (const char* name : {"ci", "few"}) {
@@ -391,7 +391,7 @@ START_TEST(accounts_without_tokens_are_told_so) {
     ck_assert(failure(fixture.call(std::string("/execute/Tokens/") + call)).find("switched off for") !=
               std::string::npos);
   }
-  ck_assert_text(failure(fixture.call("/execute/Tokens/list")), "");
+  ck_assert_view_eq(failure(fixture.call("/execute/Tokens/list")), "");
   ck_assert_ok(fixture.admin.set_account_active(change_at(), "shop", false));
   for (const char* call : {"list", "create_full_access?name=x", "revoke?name=ci"}) {
     ck_assert(failure(fixture.call(std::string("/execute/Tokens/") + call)).find("is suspended") !=
@@ -497,16 +497,16 @@ START_TEST(the_journal_says_who_and_how) {
   ManageFixture fixture;
   const auto actor = [&] { return fixture.admin.read_journal(fixture.changes(), 1).value.front().actor; };
   fixture.call("/execute/Tokens/create_full_access?name=ci");
-  ck_assert_text(actor(), "api:shop");
+  ck_assert_view_eq(actor(), "api:shop");
   fixture.caller = fixture.with_token("shop", kCpanel, "ci");
   fixture.call("/execute/Tokens/create_full_access?name=child");
-  ck_assert_text(actor(), "api:shop/ci");
+  ck_assert_view_eq(actor(), "api:shop/ci");
   ck_assert_json(fixture.call("/execute/Tokens/get_details?name=child")["data"]["parent"], "\"ci\"");
   fixture.caller = ManageFixture::person("shop", kCpanel);
   fixture.caller.via = Identity::Via::kShell;
   fixture.caller.shell_user = "cli:alice";
   fixture.call("/execute/Tokens/revoke?name=ci&with_children=1");
-  ck_assert_text(actor(), "cli:alice as shop");
+  ck_assert_view_eq(actor(), "cli:alice as shop");
   ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 0);
 }
 END_TEST

@@ -106,14 +106,14 @@ START_TEST(lists_come_in_every_form) {
 END_TEST
 
 START_TEST(single_values_are_single) {
-  ck_assert_text(read("name=a+b%2B").one("name").value(), "a b+");
-  ck_assert_text(read("name=a&name=a").one("name").value(), "a");
-  ck_assert_text(read("name=a=b").one("name").value(), "a=b");
+  ck_assert_view_eq(read("name=a+b%2B").one("name").value(), "a b+");
+  ck_assert_view_eq(read("name=a&name=a").one("name").value(), "a");
+  ck_assert_view_eq(read("name=a=b").one("name").value(), "a=b");
   ck_assert(!read("Name=a").one("name"));
   ck_assert(refusal([] { (void)read("name=a&name=b").one("name"); }).starts_with("“name” is given twice"));
   ck_assert(refusal([] { (void)read("").required("name"); }).starts_with("Give the parameter “name”"));
   ck_assert(refusal([] { (void)read("name=").required("name"); }).starts_with("Give the parameter “name”"));
-  ck_assert_text(read("", R"({"name":7})", "application/json").one("name").value(), "7");
+  ck_assert_view_eq(read("", R"({"name":7})", "application/json").one("name").value(), "7");
 }
 END_TEST
 
@@ -165,7 +165,7 @@ START_TEST(a_slip_of_the_pen_is_no_omission) {
   };
   for (const char* good : {"token_name=a&acl=b&acl-3=c&expires_at=0&whitelist_ip-0=d", "api.version=1",
                            "cpanel_jsonapi_module=Tokens&cpanel_xmlapi_func=x&cpanel.user=shop"}) {
-    ck_assert_text(check(good), "");
+    ck_assert_view_eq(check(good), "");
   }
   for (const char* bad : {"expire_at=1", "expires_at-0=1", "token_name-1=a", "whitelist-ip-3=a", "acls=a",
                           "acl[]=a", "acl%5B0%5D=a", "ACL=a", "acl-=a", "acl-a=a", "=a", "acl%00=a"}) {
@@ -186,7 +186,7 @@ START_TEST(there_are_limits) {
 END_TEST
 
 START_TEST(quotes_hold_nothing_that_does_not_print) {
-  ck_assert_text(in_quotes("a\n\x1b\xff"), "“a???”");
+  ck_assert_view_eq(in_quotes("a\n\x1b\xff"), "“a???”");
   ck_assert_uint_lt(in_quotes(std::string(500, 'a')).size(), 100);
 }
 END_TEST

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -20,7 +21,7 @@ using namespace tokengate;
 
 namespace {
 
-constexpr int64_t kDay_s = 24 * 3600;
+constexpr int64_t kDay_s = int64_t{24} * 3600;
 
 Address ipv4(uint8_t last) {
   Address address;
@@ -169,8 +170,9 @@ START_TEST(believes_only_what_can_be) {
     slot = good;
   }
   UsageHeader header;
-  for (unsigned seed = 0; seed < 10'000; ++seed) {
-    for (char& c : slot) c = static_cast<char>(rand());
+  std::mt19937 random(1);
+  for (int i = 0; i < 10'000; ++i) {
+    for (char& c : slot) c = static_cast<char>(random());
     ck_assert(!decode_usage_header(slot, &header));
     ck_assert(!decode_usage_slot(slot, bounds, &usage));
   }
@@ -398,7 +400,7 @@ START_TEST(nothing_done_to_the_file_changes_a_decision) {
                            "rm -f %s; ln -s /proc/self/mem %s", "rm -f %s; : > %s", "rm -f %s; : %s"}) {
     char command[1024];
     snprintf(command, sizeof command, make, world.file().c_str(), world.file().c_str());
-    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(system(command), 0);  // NOLINT(cert-env33-c): its own command
     asks(make);
   }
   heals("removed");
@@ -418,6 +420,7 @@ START_TEST(writers_at_once_lose_no_use) {
     }
   });
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       Reader reader(*world.verifier);
@@ -437,12 +440,13 @@ START_TEST(writers_at_once_lose_no_use) {
   }
   for (std::thread& thread : threads) thread.join();
   TokenUse use = world.use_of("shop", "full", Service::kCpanel, kNow + kRequests);
-  ck_assert_uint_eq(use.count, kThreads * kRequests);
+  ck_assert_uint_eq(use.count, uintmax_t{kThreads} * kRequests);
   ck_assert(use.unlisted && use.writes);
   ck_assert_view_eq(texts(use.acls), "email");
 
   // And while the file is taken away and comes back.
   std::vector<std::thread> others;
+  others.reserve(2);
   std::atomic<bool> stop{false};
   for (int t = 0; t < 2; ++t) {
     others.emplace_back([&] {

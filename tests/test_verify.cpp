@@ -788,6 +788,7 @@ START_TEST(threads_decide_while_a_writer_changes_and_the_store_is_reopened) {
   std::atomic<unsigned> wrong{0};
   std::atomic<unsigned> decided{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       Reader reader(*world.verifier);

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 /// Ends the run as a finding unless `condition` holds.
 inline void require(bool condition, const char* what) {
   if (condition) return;
-  (void)fprintf(stderr, "broken: %s\n", what);
+  std::fprintf(stderr, "broken: %s\n", what);
   std::abort();
 }
 

@@ -231,7 +231,7 @@ class Changer {
   Status rotate_token() {
     TokenState* token = choose_token();
     if (token == nullptr) return {Code::kRefused, "no token"};
-    int64_t overlap = choices_.below(3) * 100;
+    int64_t overlap = int64_t{choices_.below(3)} * 100;
     auto issued = admin().rotate_token(kChange, username_, token->service, token->name, overlap);
     if (!issued.ok()) return issued.status;
     token->former_secret = overlap > 0 ? token->secret : "";
@@ -262,7 +262,7 @@ class Changer {
   }
 
   Status purge() {
-    int64_t before = kNow + 100 * choices_.below(4);
+    int64_t before = kNow + int64_t{100} * choices_.below(4);
     std::string of = choices_.one_in(2) ? username_ : "";
     Status status = admin().purge_expired_tokens(kChange, of, before).status;
     if (!status.ok()) return status;

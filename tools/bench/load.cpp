@@ -295,7 +295,7 @@ int main(int argc, char** argv) {
   plan.requests = argv[2];
   plan.status = static_cast<unsigned>(number(argv[3]));
   plan.body = contents_of(argv[4]);
-  plan.seconds = std::atof(argv[5]);
+  plan.seconds = std::strtod(argv[5], nullptr);
   plan.connections = number(argv[6]);
   plan.rate = number(argv[7]);
   plan.begin_permille = number(argv[8]);

@@ -17,7 +17,7 @@ struct MHD_Daemon;
 namespace tokengate::daemon {
 
 /// The most that a request's body may hold.
-inline constexpr size_t kMaxBodyBytes = 256 * 1024;
+inline constexpr size_t kMaxBodyBytes = size_t{256} * 1024;
 
 struct HttpRequest {
   std::string method;
