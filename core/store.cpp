@@ -106,32 +106,6 @@ StoreError erase_key(MDB_txn* txn, unsigned table, const Key& key) noexcept {
   return to_error(mdb_del(txn, table, &key_val, nullptr));
 }
 
-/// The order of MDB_INTEGERKEY, for keys of 8 bytes; and the first comparison within a page asks the
-/// processor for the rest of it. The page of a token of a large store is in no cache, and each step of LMDB's
-/// binary search would wait for memory after the one before: this way all wait at once. A hint alone, which
-/// reads nothing, so that it may be wrong about where a page begins.
-int compare_token_keys(const MDB_val* a, const MDB_val* b) noexcept {
-  constexpr uintptr_t kPageBytes = 4096;
-  constexpr uintptr_t kCacheLineBytes = 64;
-  thread_local uintptr_t last_page = 0;
-  auto address = reinterpret_cast<uintptr_t>(b->mv_data);
-  if (address / kPageBytes != last_page) {
-    last_page = address / kPageBytes;
-    const char* page = static_cast<const char*>(b->mv_data) - address % kPageBytes;
-    for (const char* line = page; line < page + kPageBytes; line += 4 * kCacheLineBytes) {
-      __builtin_prefetch(line);
-      __builtin_prefetch(line + kCacheLineBytes);
-      __builtin_prefetch(line + 2 * kCacheLineBytes);
-      __builtin_prefetch(line + 3 * kCacheLineBytes);
-    }
-  }
-  uint64_t left;
-  uint64_t right;
-  std::memcpy(&left, a->mv_data, sizeof left);
-  std::memcpy(&right, b->mv_data, sizeof right);
-  return left < right ? -1 : left > right;
-}
-
 /// LMDB 0.9.26 brought races with its robust mutexes (ITS#9278), and 0.9.32 took them back (ITS#10095).
 bool is_racy_library() noexcept {
   int major = 0;
@@ -294,9 +268,7 @@ StoreError Environment::open_tables(bool create) noexcept {
   for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
     code = mdb_dbi_open(txn, kTables[i].name, kTables[i].flags | (create ? MDB_CREATE : 0), &tables_[i]);
   }
-  if (code == MDB_SUCCESS) {
-    code = mdb_set_compare(txn, tables_[index(Table::kTokens)], compare_token_keys);
-  }
+  if (code == MDB_SUCCESS) code = mdb_dbi_open(txn, nullptr, 0, &main_table_);
   if (code != MDB_SUCCESS) {
     mdb_txn_abort(txn);
     return to_error(system_code_ = code);
@@ -311,6 +283,7 @@ void Environment::close() noexcept {
   env_ = nullptr;
   lock_guard_.release();
   is_guarded_ = false;
+  data_map_ = {};
   acknowledged_.close();
 }
 
@@ -327,6 +300,7 @@ void Environment::guard_data() noexcept {
   is_guarded_ = true;
   Map map = map_of(data_id_, "/data.mdb");
   if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
+  data_map_ = TreeWalk::fits(map.begin, map.bytes) ? map : Map();
 }
 
 bool Environment::lost_pages() const noexcept {
@@ -428,10 +402,12 @@ StoreError Transaction::begin_read(Environment& environment) noexcept {
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
   ++opening_;
+  walk_id_ = 0;
   if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
     abort();
     return StoreError::kLock;
   }
+  if (code == MDB_SUCCESS) set_walk();
   return to_error(environment.system_code_ = code);
 }
 
@@ -454,6 +430,23 @@ uint64_t Transaction::id() const noexcept {
   return mdb_txn_id(txn_);
 }
 
+/// The root of the tree of tokens is the same for as long as the snapshot is.
+void Transaction::set_walk() noexcept {
+  uint64_t id = this->id();
+  if (walk_id_ == id) return;
+  walk_id_ = id;
+  tokens_.unset();
+  MDB_envinfo info;
+  Bytes record;
+  if (environment_->data_map_.begin == nullptr || mdb_env_info(environment_->env_, &info) != MDB_SUCCESS ||
+      get_value(txn_, environment_->main_table_, Bytes(kTables[index(Table::kTokens)].name), &record) !=
+          StoreError::kNone) {
+    return;
+  }
+  size_t mapped_pages = environment_->data_map_.bytes / TreeWalk::kPageBytes;
+  tokens_.set(environment_->data_map_.begin, std::min(mapped_pages, info.me_last_pgno + 1), record);
+}
+
 void Transaction::reset() noexcept {
   mdb_txn_reset(txn_);
 }
@@ -465,6 +458,7 @@ StoreError Transaction::renew() noexcept {
     reset();
     return StoreError::kLock;
   }
+  if (code == MDB_SUCCESS) set_walk();
   return to_error(code);
 }
 
@@ -483,12 +477,25 @@ StoreError Transaction::commit() noexcept {
 void Transaction::abort() noexcept {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
   txn_ = nullptr;
+  walk_id_ = 0;
 }
 
 StoreError Transaction::get(Table table, Bytes key, Bytes* value) noexcept {
   return get_value(txn_, environment_->tables_[index(table)], key, value);
 }
 StoreError Transaction::get(Table table, uint64_t key, Bytes* value) noexcept {
+  if (table == Table::kTokens && walk_id_ != 0) {
+    switch (tokens_.find(key, value)) {
+      case TreeWalk::Found::kYes:
+        return StoreError::kNone;
+      case TreeWalk::Found::kNo:
+        return StoreError::kNotFound;
+      case TreeWalk::Found::kDamaged:
+        return StoreError::kDamaged;
+      case TreeWalk::Found::kAskLmdb:
+        break;
+    }
+  }
   return get_value(txn_, environment_->tables_[index(table)], key, value);
 }
 

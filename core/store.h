@@ -15,6 +15,7 @@
 
 #include "acknowledged.h"
 #include "fault_guard.h"
+#include "tree_walk.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -130,6 +131,7 @@ class Environment {
   MDB_env* env_ = nullptr;
   Acknowledged acknowledged_;
   std::array<unsigned, kTableCount> tables_{};
+  unsigned main_table_ = 0;  ///< LMDB's own, of the tables
   std::string path_;
   struct FileId {
     dev_t device = 0;
@@ -145,6 +147,7 @@ class Environment {
   void guard_data() noexcept;
 
   bool is_guarded_ = false;
+  Map data_map_;  ///< with kRead, if it is laid out as TreeWalk expects
   FaultGuard guard_;
   FaultGuard lock_guard_;  // every user of the store may cut that file
   FileId data_id_;
@@ -210,11 +213,14 @@ class Transaction {
  private:
   friend class Cursor;
   bool is_newest(uint64_t acknowledged) noexcept;
+  void set_walk() noexcept;
 
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;
   uint64_t opening_ = 0;
   uint64_t newest_ = 0;
+  uint64_t walk_id_ = 0;  ///< of the commit that tokens_ walks; 0: of none
+  TreeWalk tokens_;
 };
 
 /// A walk over a table in key order. Must be gone, or closed, before its transaction ends; one on a kept read

@@ -73,11 +73,8 @@ void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
 class Reader::Impl {
  public:
   explicit Impl(Verifier::Impl& verifier) : seat_(verifier) {
-    // The first snapshot claims a reader slot, which takes a lock and memory, and the first look at a token
-    // this thread's storage: not on the first request.
+    // The first snapshot claims a reader slot, which takes a lock and memory: not on the first request.
     Snapshot warm_up(seat_);
-    Bytes value;
-    if (warm_up.taken()) seat_.transaction().get(Table::kTokens, uint64_t{0}, &value);
   }
 
   Credentials read_credentials(const Rules& rules, const CredentialFields& fields) noexcept;
