@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "catalog_table.h"
+#include "hash.h"
 #include "journal.h"
 #include "names.h"
 
@@ -252,7 +253,10 @@ void Inspection::inspect_account_names() {
 
 // A damaged row refuses its calls. To remove it could open them by a wider row, so that is not for repair.
 void Inspection::inspect_catalog() {
+  std::string rows;
+  uint64_t findings_before = report_.finding_count;
   walk(Table::kCatalog, "catalog", false, [&](Bytes key, Bytes value) {
+    append_catalog_row(&rows, key, value);
     Api api{};
     std::string_view module;
     std::string_view function;
@@ -273,6 +277,17 @@ void Inspection::inspect_catalog() {
       }
     }
   });
+  Bytes kept;
+  bool is_kept = tables_.transaction().get(Table::kMeta, kCatalogDigest, &kept) == StoreError::kNone;
+  Digest digest = sha256(rows);
+  Bytes found(reinterpret_cast<const char*>(digest.data()), digest.size());
+  bool is_whole = is_kept ? kept == found : rows.empty();
+  if (!is_whole && report_.finding_count == findings_before) {
+    add(Mend::kByHand,
+        "the catalog is not the one that was loaded: rows are missing, or stand under other names. A call "
+        "without its row is open to every token with full access until the catalog is loaded again with "
+        "`tokengate catalog load`");
+  }
 }
 
 void Inspection::inspect_counters() {

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "acl_set.h"
+#include "catalog_table.h"
 #include "hash.h"
 #include "record.h"
 #include "store.h"
@@ -381,6 +382,45 @@ START_TEST(what_cannot_be_mended_stays_refused) {
 }
 END_TEST
 
+START_TEST(a_catalog_that_is_not_the_one_loaded_is_found) {
+  // Each row is sound by itself: only all of them together tell.
+  static const std::string kMysql = catalog_key(Api::kUapi, "Mysql", "*");
+  static const std::string kAlike = catalog_key(Api::kUapi, "Mysqm", "*");
+  static const std::string kEmail = catalog_key(Api::kUapi, "Email", "*");
+  auto erase = [](Transaction& t, Table table, Bytes key) {
+    ck_assert(t.erase(table, key) == StoreError::kNone);
+  };
+  const std::function<void(Transaction&)> kDamages[] = {
+      [=](Transaction& t) { erase(t, Table::kCatalog, kMysql); },
+      [=](Transaction& t) {
+        put(t, Table::kCatalog, kAlike, get(t, Table::kCatalog, kMysql));
+        erase(t, Table::kCatalog, kMysql);
+      },
+      [](Transaction& t) { put(t, Table::kCatalog, kMysql, get(t, Table::kCatalog, kEmail)); },
+      [](Transaction& t) { put(t, Table::kCatalog, kAlike, get(t, Table::kCatalog, kMysql)); },
+      [](Transaction& t) { ck_assert(t.clear(Table::kCatalog) == StoreError::kNone); },
+      [=](Transaction& t) { erase(t, Table::kMeta, "catalog_digest"); },
+  };
+  for (const auto& damage : kDamages) {
+    Patient patient;
+    patient.damage(damage);
+    auto report = check_store(patient.path());
+    ck_assert_uint_eq(report.value.finding_count, 1);
+    ck_assert(report.value.findings.at(0).mend == Mend::kByHand);
+    ck_assert(report.value.findings.at(0).text.find("is not the one that was loaded") != std::string::npos);
+    ck_assert_uint_eq(repair_store(patient.path(), change_at(), false).value.left.size(), 1);
+    auto admin = Admin::open(patient.path(), Admin::Access::kReadWrite);
+    ck_assert_ok(admin.value.load_catalog(change_at(), kTestCatalog).status);
+    admin.value = {};
+    ck_assert_uint_eq(check_store(patient.path()).value.finding_count, 0);
+  }
+  TempFolder folder;
+  std::string empty = folder.path() + "/empty";
+  ck_assert_ok(create_store({empty, ""}, change_at()));
+  ck_assert_uint_eq(check_store(empty).value.finding_count, 0);
+}
+END_TEST
+
 START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
   const struct {
     const char* words;
@@ -618,6 +658,7 @@ Suite* suite() {
   tcase_add_loop_test(tcase, damage_is_found_and_mended_without_a_gain, 0,
                       static_cast<int>(mendable().size()));
   tcase_add_test(tcase, what_cannot_be_mended_stays_refused);
+  tcase_add_test(tcase, a_catalog_that_is_not_the_one_loaded_is_found);
   tcase_add_test(tcase, damage_that_needs_a_person_or_a_backup_is_left_alone);
   tcase_add_test(tcase, modes_are_found_and_set);
   tcase_add_test(tcase, a_foreign_usage_file_is_found_and_the_next_change_replaces_it);
