@@ -430,21 +430,25 @@ uint64_t Transaction::id() const noexcept {
   return mdb_txn_id(txn_);
 }
 
-/// The root of the tree of tokens is the same for as long as the snapshot is.
+/// The root of the tree of tokens is the same for as long as the snapshot is, and the map where it was.
 void Transaction::set_walk() noexcept {
   uint64_t id = this->id();
-  if (walk_id_ == id) return;
+  const Environment::Map& map = environment_->data_map_;
+  if (walk_id_ == id && walk_map_ == map.begin) return;
   walk_id_ = id;
+  walk_map_ = map.begin;
   tokens_.unset();
   MDB_envinfo info;
   Bytes record;
-  if (environment_->data_map_.begin == nullptr || mdb_env_info(environment_->env_, &info) != MDB_SUCCESS ||
+  if (map.begin == nullptr || mdb_env_info(environment_->env_, &info) != MDB_SUCCESS ||
       get_value(txn_, environment_->main_table_, Bytes(kTables[index(Table::kTokens)].name), &record) !=
           StoreError::kNone) {
     return;
   }
-  size_t mapped_pages = environment_->data_map_.bytes / TreeWalk::kPageBytes;
-  tokens_.set(environment_->data_map_.begin, std::min(mapped_pages, info.me_last_pgno + 1), record);
+  // A process may map the file twice, and this be the other map.
+  auto offset = reinterpret_cast<uintptr_t>(record.data()) - reinterpret_cast<uintptr_t>(map.begin);
+  if (offset >= map.bytes) return;
+  tokens_.set(map.begin, std::min(map.bytes / TreeWalk::kPageBytes, info.me_last_pgno + 1), record);
 }
 
 void Transaction::reset() noexcept {

@@ -220,6 +220,7 @@ class Transaction {
   uint64_t opening_ = 0;
   uint64_t newest_ = 0;
   uint64_t walk_id_ = 0;  ///< of the commit that tokens_ walks; 0: of none
+  const void* walk_map_ = nullptr;
   TreeWalk tokens_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +199,39 @@ START_TEST(growth_by_another_process_is_adopted) {
 }
 END_TEST
 
+START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
+  constexpr uint64_t kToken = 0x8000'0000'0000'0000;
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  {
+    Environment writer;
+    ck_assert(writer.open(path, Environment::Mode::kWrite, kSmallMap) == StoreError::kNone);
+    Transaction transaction;
+    ck_assert(transaction.begin_write(writer) == StoreError::kNone);
+    ck_assert(transaction.put(Table::kTokens, kToken, Bytes("token")) == StoreError::kNone);
+    ck_assert(transaction.commit() == StoreError::kNone);
+  }
+  // A hole above the map, to which the system moves it.
+  constexpr size_t kHoleBytes = 16 * kSmallMap;
+  void* hole = mmap(nullptr, kHoleBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ck_assert_ptr_ne(hole, MAP_FAILED);
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_read(environment) == StoreError::kNone);
+  Bytes before;
+  ck_assert(transaction.get(Table::kTokens, kToken, &before) == StoreError::kNone);
+  transaction.reset();
+  munmap(hole, kHoleBytes);
+  ck_assert(environment.adopt_size() == StoreError::kNone);
+  ck_assert(transaction.renew() == StoreError::kNone);
+  Bytes after;
+  ck_assert(transaction.get(Table::kTokens, kToken, &after) == StoreError::kNone);
+  ck_assert_view_eq(after, "token");
+  ck_assert_ptr_ne(before.data(), after.data());
+}
+END_TEST
+
 START_TEST(a_full_map_is_told_and_can_grow) {
   TempFolder folder;
   make_environment(folder);
@@ -375,6 +409,7 @@ Suite* suite() {
   tcase_add_test(tcase, what_was_not_committed_is_not_there);
   tcase_add_test(tcase, a_kept_transaction_sees_another_process_commit);
   tcase_add_test(tcase, growth_by_another_process_is_adopted);
+  tcase_add_test(tcase, a_map_that_moves_under_a_kept_transaction_is_followed);
   tcase_add_test(tcase, a_full_map_is_told_and_can_grow);
   tcase_add_test(tcase, a_killed_reader_leaves_no_slot_behind);
   tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
