@@ -110,6 +110,12 @@ Result<std::vector<AclInfo>> Admin::list_acls(Service service) const {
   return result;
 }
 
+Result<uint64_t> Admin::last_change() const {
+  Result<uint64_t> result;
+  result.status = impl_->look([&](Tables& tables) { result.value = tables.last_change(); });
+  return result;
+}
+
 Result<std::vector<JournalEntry>> Admin::read_journal(uint64_t from_seq, size_t limit) const {
   Result<std::vector<JournalEntry>> result;
   result.status = impl_->look([&](Tables& tables) {

@@ -133,6 +133,7 @@ class Tables {
   void set_counter(std::string_view counter, uint64_t next);
   StoreId store_id();
 
+  uint64_t last_change();
   void journal(const Change& change, std::string_view action, std::string_view object,
                std::string_view detail = {});
 
@@ -204,6 +205,9 @@ Status Admin::Impl::write(const Change& change, Work&& work) {
       Transaction transaction;
       require(transaction.begin_write(environment_));
       Tables tables(transaction);
+      if (change.seen && *change.seen != tables.last_change()) {
+        return {Code::kRefused, "the store was changed meanwhile; look again", /*outdated=*/true};
+      }
       std::optional<uint64_t> first_new_id = next_token_id(tables);
       work(tables);
       keep_usage(tables, first_new_id, change);

@@ -400,6 +400,15 @@ StoreId Tables::store_id() {
   return id;
 }
 
+uint64_t Tables::last_change() {
+  Cursor cursor;
+  require(cursor.open(transaction_, Table::kJournal));
+  const StoreError error = cursor.last();
+  if (error == StoreError::kNotFound) return 0;
+  require(error);
+  return cursor.integer_key();
+}
+
 void Tables::journal(const Change& change, std::string_view action, std::string_view object,
                      std::string_view detail) {
   JournalRecord record;

@@ -359,6 +359,22 @@ START_TEST(a_bad_catalog_changes_nothing) {
 }
 END_TEST
 
+START_TEST(a_change_can_depend_on_nothing_having_changed) {
+  Shop shop;
+  Change change = change_at();
+  change.seen = shop.admin.last_change().value;
+  ck_assert_uint_eq(*change.seen, shop.admin.stat().value.journal_entries);
+  ck_assert_ok(shop.admin.create_token(change, new_token("a")).status);
+  const Status late = shop.admin.create_token(change, new_token("b")).status;
+  ck_assert_int_eq(static_cast<int>(late.code), static_cast<int>(Code::kRefused));
+  ck_assert(late.outdated && !shop.admin.find_token("shop", kCpanel, "b").ok());
+  ++*change.seen;
+  const Status other = shop.admin.create_token(change, new_token("a")).status;
+  ck_assert_msg(other.code == Code::kRefused && !other.outdated, "%s", other.message.c_str());
+  ck_assert_ok(shop.admin.create_token(change, new_token("b")).status);
+}
+END_TEST
+
 START_TEST(two_processes_change_one_store_in_turn) {
   Shop shop;
   shop.admin = {};
@@ -435,6 +451,7 @@ Suite* suite() {
   tcase_add_test(tcase, deleting_an_account_takes_its_tokens_along);
   tcase_add_test(tcase, acl_names_are_limited_to_what_a_set_can_hold);
   tcase_add_test(tcase, a_bad_catalog_changes_nothing);
+  tcase_add_test(tcase, a_change_can_depend_on_nothing_having_changed);
   tcase_add_test(tcase, two_processes_change_one_store_in_turn);
   tcase_add_test(tcase, an_actor_is_printable_and_present);
   tcase_add_test(tcase, without_random_bytes_no_token);

@@ -2,6 +2,9 @@
 // parameters come, asking for everything it does not have. Whatever is answered, the store afterwards holds
 // no token that can do more than it, but for those that could before; and no secret that was answered passes
 // verify() for anything more.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 
@@ -441,6 +444,51 @@ START_TEST(a_read_only_token_lists_and_no_more) {
 }
 END_TEST
 
+START_TEST(an_owner_acts_on_what_it_owns_at_that_moment) {
+  // Another process takes the account away and gives it back, while its owner makes and revokes tokens of it.
+  ManageFixture fixture;
+  const std::string path = fixture.path();
+  fixture.admin = {};
+  const pid_t pid = fork();
+  if (pid == 0) {
+    auto opened = Admin::open(path, Admin::Access::kReadWrite);
+    for (int i = 0; i < 400 && opened.ok(); ++i) {
+      if (!opened.value.set_account_owner(change_at(), "shop", i % 2 == 0 ? "root" : "reseller").ok())
+        _exit(1);
+      usleep(300);
+    }
+    _exit(opened.ok() ? 0 : 1);
+  }
+  fixture.admin = std::move(Admin::open(path, Admin::Access::kReadWrite).value);
+  fixture.caller = ManageFixture::person("reseller", kWhm);
+  int status = 1;
+  while (waitpid(pid, &status, WNOHANG) == 0) {
+    for (const char* call : {"create", "revoke"}) {
+      fixture.page(call, {{"account", "shop"},
+                          {"service", "cpanel"},
+                          {"name", "ci"},
+                          {"names", {"ci"}},
+                          {"acls", {"email"}}});
+    }
+  }
+  ck_assert_int_eq(status, 0);
+  fixture.page("revoke_all", {{"account", "shop"}, {"service", "cpanel"}});  // it is given back at last
+  bool owned = true;
+  int acted = 0, changed_hands = 0;
+  for (const JournalEntry& entry : fixture.admin.read_journal(1, SIZE_MAX).value) {
+    if (entry.action == "account.set-owner") {
+      owned = entry.detail == "reseller";
+      ++changed_hands;
+    } else if (entry.actor == "page:reseller") {
+      ck_assert_msg(owned, "entry %zu: %s", static_cast<size_t>(entry.seq), entry.action.c_str());
+      ++acted;
+    }
+  }
+  ck_assert_int_eq(changed_hands, 400);
+  ck_assert_int_gt(acted, 0);
+}
+END_TEST
+
 Suite* suite() {
   Suite* suite = suite_create("manage_attack");
   TCase* tcase = tcase_create("manage_attack");
@@ -449,6 +497,7 @@ Suite* suite() {
   tcase_add_test(tcase, an_account_token_comes_by_nothing_more);
   tcase_add_test(tcase, a_whm_token_changes_nothing_of_the_accounts_it_reaches);
   tcase_add_test(tcase, the_page_gives_a_token_nothing_more);
+  tcase_add_test(tcase, an_owner_acts_on_what_it_owns_at_that_moment);
   tcase_add_test(tcase, a_read_only_token_lists_and_no_more);
   suite_add_tcase(suite, tcase);
   return suite;

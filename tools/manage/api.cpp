@@ -61,7 +61,7 @@ class ApiCall {
     called_.xml = path_.family == "xml-api";
     Outcome outcome;
     try {
-      outcome = run();
+      outcome = repeat([this] { return run(); });
     } catch (const Refused& refused) {
       outcome = Outcome::failure(refused.text);
     }

@@ -68,6 +68,7 @@ Operations::Operations(Admin& admin, const Settings& settings, const Request& re
   if (who.is_person() ? !who.token.empty() : !names_token) throw Refused{"It is not clear who calls."};
   actor_ = std::string(channel) + ":" + who.user + (who.is_person() ? "" : "/" + who.token);
   if (who.via == Identity::Via::kShell) actor_ = who.shell_user.substr(0, 60) + " as " + who.user;
+  seen_ = value_of(admin.last_change());
   Result<Account> found = admin.find_account(who.user);
   if (found.status.code == Code::kRefused)
     throw Refused{"There is no account " + in_quotes(who.user) + " in the store."};
@@ -83,6 +84,7 @@ Change Operations::change(std::string remark) const {
     change.acting = ActingToken{who.user, who.service, who.token, who.token_id, who.secret_serial};
   }
   change.remark = std::move(remark);
+  change.seen = seen_;
   return change;
 }
 

@@ -2,7 +2,8 @@
 /// functions of the APIs and of the page say what they want in these terms, and put the result into their own
 /// words.
 ///
-/// Everything here throws Refused. The rules for token callers are the core's (Change::acting); they are not
+/// Everything here throws Refused, or Outdated if the store changed while an operation read it (repeat() in
+/// refused.h). The rules for token callers are the core's (Change::acting); they are not
 /// repeated here, except to know what an omitted parameter means.
 #ifndef TOKENGATE_TOOLS_MANAGE_OPERATIONS_H_
 #define TOKENGATE_TOOLS_MANAGE_OPERATIONS_H_
@@ -104,6 +105,7 @@ class Operations {
   const Settings& settings_;
   const Request& request_;
   std::string actor_;
+  uint64_t seen_ = 0;  ///< all that is read here is no older than this change
   Account caller_;
   std::optional<Token> token_;
 };

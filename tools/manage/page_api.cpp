@@ -362,8 +362,10 @@ Reply answer_page(Admin& admin, const Settings& settings, const Request& request
                                ? Json::parse(request.body, nullptr, /*allow_exceptions=*/false)
                                : Json();
         if (!input.is_object()) throw Refused{"The request is not a JSON object."};
-        Operations operations(admin, settings, request, "page");
-        return json_reply({{"ok", true}, {"data", function.run(operations, input)}});
+        return repeat([&] {
+          Operations operations(admin, settings, request, "page");
+          return json_reply({{"ok", true}, {"data", function.run(operations, input)}});
+        });
       } catch (const Refused& refused) {
         return page_refusal(refused);
       }

@@ -17,8 +17,26 @@ struct Refused {
   Field field = Field::kNone;
 };
 
+/// Thrown, and caught by repeat(): what the request was judged by is no longer so.
+struct Outdated {};
+
+/// Answers a request by `answer()`, anew if somebody else changed the store between what was read for it and
+/// its own change: so every rule holds at the moment of the change.
+template <class Answer>
+auto repeat(Answer&& answer) {
+  constexpr int kAttempts = 20;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    try {
+      return answer();
+    } catch (const Outdated&) {
+    }
+  }
+  throw Refused{"Others are changing the store all the time; nothing was changed. Try again."};
+}
+
 /// Throws unless `status` is kOk.
 inline void require_ok(const Status& status) {
+  if (status.outdated) throw Outdated{};
   if (!status.ok()) throw Refused{status.message};
 }
 

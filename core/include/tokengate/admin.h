@@ -35,6 +35,7 @@ enum class Code : int {
 struct Status {
   Code code = Code::kOk;
   std::string message;
+  bool outdated = false;  ///< kRefused only because of Change::seen: look again, and decide anew
   bool ok() const { return code == Code::kOk; }
 };
 
@@ -69,6 +70,9 @@ struct Change {
   /// otherwise.
   std::optional<ActingToken> acting = {};
   std::string remark = {};  ///< ends the journal's detail; printable ASCII
+  /// What Admin::last_change() gave before the caller read whatever made it ask for this change. If anything
+  /// has been changed since, the change is refused, and Status::outdated set.
+  std::optional<uint64_t> seen = {};
 };
 
 /// The end of a token without an end date.
@@ -432,6 +436,8 @@ class Admin {
 
   // Journal and figures
 
+  /// The number of the newest entry, 0 if there is none: it grows with each change.
+  Result<uint64_t> last_change() const;
   /// Entries with `seq` >= from_seq, in order, at most `limit`.
   Result<std::vector<JournalEntry>> read_journal(uint64_t from_seq, size_t limit) const;
   /// Recomputes the chain. kStore, naming the first bad entry, if it does not hold; else the number of
