@@ -1,5 +1,5 @@
 # What can happen to a store under running servers: disk full, read-only, permissions gone, replaced, removed, cut, bits
-# flipped, little memory, a clock that jumps. Always: the right answer or a refusal, the same
+# flipped, little memory, no reader slot left, a clock that jumps. Always: the right answer or a refusal, the same
 # workers afterwards, and service again when the trouble is over. TOKENGATE_FLIPS (default 150): damaged files tried.
 use v5.36;
 use FindBin;
@@ -152,6 +152,45 @@ subtest 'little memory, few files' => sub {
         }
     }
     is(scalar @{$store->{cli}->json('token', 'list', 'shop')}, 1, 'nothing was changed');
+};
+
+subtest 'no reader slot is left' => sub {
+    my $program = Tokengate::Server::build_folder() . '/tests/hold_readers';
+    plan skip_all => 'the unit tests are not built' unless -x $program;
+    my $store = new_store();
+    with_servers($store, sub (@servers) {
+        # The holder keeps its slots until it is killed: they are left to others to free.
+        pipe my $in, my $out or die $!;
+        my $holder = open(my $held, '-|') // die $!;
+        if ($holder == 0) { open STDIN, '<&', $in or die $!; close $out; exec $program, $store->{path} or die $! }
+        cmp_ok(scalar <$held>, '>', 4000, 'another process has taken all of them');
+        my $seen = answers(\@servers, $store->{secret}, 20);
+        like($seen->{kept},    qr/\A(?:granted|store_unavailable)(?: store_unavailable)?\z/, 'who has one goes on, or refuses');
+        like($seen->{revoked}, qr/\A(?:store_unavailable|unknown_token)(?: unknown_token)?\z/, 'and grants nothing else');
+        my @late = start_servers($store->{path});
+        refuses(\@late, $store, 'servers that start now');
+        is($store->{cli}->run('token', 'list', 'shop')->{exit}, 3, 'a command that reads says that it cannot');
+        kill KILL => $holder;
+        close $held;
+        serves([@servers, @late], $store, 'the slots of the dead are used again');
+        $_->stop for @late;
+    });
+};
+
+subtest 'servers with too little memory for the map' => sub {
+    plan skip_all => 'a sanitizer needs the memory itself' if Tokengate::Server::_sanitizer_environment();
+    my $store = new_store();
+    my @servers;
+    for my $class (@classes) {
+        no strict 'refs';
+        no warnings 'redefine';
+        my $command = $class->can('command');
+        local *{"${class}::command"} = sub ($self) { return ('sh', '-c', 'ulimit -v 4000000; exec "$0" "$@"', $command->($self)) };
+        push @servers, start_servers($store->{path}, $class);
+    }
+    refuses(\@servers, $store, 'a limit below the size of the map');
+    like($_->error_log, qr/tokengate.*memory/i, $_->name . ' says why') for @servers;
+    $_->stop for @servers;
 };
 
 subtest 'a clock that jumps' => sub {
