@@ -23,7 +23,10 @@ enum ByteClass : uint8_t {
   kDelimiter = 4,  // ends or cuts a path, a segment or a name somewhere
   kSpecial = 8,    // what served_problem() looks at: delimiters, control characters, and all beyond ASCII
   kName = 16,      // of a module or function of UAPI and API 2
+  kSlash = 32,
+  kOddFirst = 64,  // behind a slash it begins an empty segment, or perhaps a dot segment
 };
+static_assert(kSlash << 1 == kOddFirst);
 
 constexpr std::array<uint8_t, 256> kByteClasses = [] {
   std::array<uint8_t, 256> classes{};
@@ -35,12 +38,29 @@ constexpr std::array<uint8_t, 256> kByteClasses = [] {
     if (is_alnum(c) || c == '_') classes[byte] |= kName;
     if (is_one_of("/\\;?#%")) classes[byte] |= kDelimiter | kSpecial;
     if (chars::is_control(c) || !chars::is_ascii(c)) classes[byte] |= kSpecial;
+    if (c == '/') classes[byte] |= kSlash;
+    if (is_one_of("/.")) classes[byte] |= kOddFirst;
   }
   return classes;
 }();
 
 bool is(char c, ByteClass byte_class) noexcept {
   return (kByteClasses[static_cast<unsigned char>(c)] & byte_class) != 0;
+}
+
+// Whether a path of which both forms are these bytes is canonical at first sight, as nearly all are: it then
+// has none of the problems below, and the other way round nothing is said. One pass without a branch a byte.
+bool is_plainly_canonical(std::string_view path) noexcept {
+  unsigned in_all = kPlain;
+  unsigned odd = 0;
+  unsigned before = 0;
+  for (char c : path) {
+    unsigned classes = kByteClasses[static_cast<unsigned char>(c)];
+    in_all &= classes;
+    odd |= before << 1 & classes;
+    before = classes & kSlash;
+  }
+  return in_all != 0 && odd == 0 && path.starts_with('/');
 }
 
 // What only the wire form can show: bytes that had to be encoded and were not, and the reverse. What a byte
@@ -199,13 +219,15 @@ Path read_path(std::string_view wire, std::string_view served) noexcept {
     wire.remove_prefix(1);
     if (served.starts_with("//")) served.remove_prefix(1);
   }
-  path.problem = wire_problem(wire);
-  // Equal bytes are the common case; served_problem() refuses a percent sign in them.
-  if (path.problem.empty() && on_wire && wire != served && !decodes_to(wire, served)) {
-    path.problem = "a path that is not the one that will be served";
+  if (wire != served || !is_plainly_canonical(wire)) {
+    path.problem = wire_problem(wire);
+    // Of equal bytes, served_problem() refuses a percent sign.
+    if (path.problem.empty() && on_wire && wire != served && !decodes_to(wire, served)) {
+      path.problem = "a path that is not the one that will be served";
+    }
+    if (path.problem.empty()) path.problem = served_problem(served);
+    if (!path.problem.empty()) return path;
   }
-  if (path.problem.empty()) path.problem = served_problem(served);
-  if (!path.problem.empty()) return path;
 
   // From here on the wire form is compared, so that percent-encoding matches no fixed part.
   std::string_view rest = (on_wire ? wire : served).substr(1);
