@@ -143,6 +143,9 @@ subtest 'what it takes' => sub {
     my @caller = identity(shop => 'cpanel', 'manager');
     is($daemon->ask('POST /execute/Tokens/list', \@caller, body => 'x' x 300_000)->status, 413, 'a body that is too large');
     is($daemon->ask('GET /tokengate/' . $_)->status, 404, "no page $_") for '../etc/passwd', 'index.html', 'app.js.map', 'internal';
+    my $many = sub ($count) { return join '&', 'name=x', ('a') x $count };
+    like($daemon->ask("GET /execute/Tokens/revoke?" . $many->($_), \@caller)->body, qr/1000 parameters.*"status":0/, "$_ parameters")
+        for 1000, 4090;
     my $page = $daemon->ask('GET /tokengate/');
     like($page->header('Content-Security-Policy'), qr/default-src 'none'/, 'the policy of the page');
     unlike($page->header('Content-Security-Policy'), qr/unsafe/, 'without exceptions');
@@ -158,6 +161,33 @@ subtest 'what it takes' => sub {
     $again->start;
     pass('a socket left behind is taken over');
     $again->stop;
+};
+
+subtest 'how long it waits' => sub {
+    my $store  = new_store();
+    my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--request-seconds', 1])->start;
+    my $body   = 'name=slow&features=email';
+    my $head   = Tokengate::Http::request_bytes('POST /execute/Tokens/create_limited',
+        ['Host: localhost', identity(shop => 'cpanel', 'manager'), 'Content-Length: ' . length $body]);
+    my $open = sub { Tokengate::Http->over(IO::Socket::UNIX->new(Peer => $daemon->socket) // die "connect: $!") };
+    my $slow = $open->()->send($head . substr $body, 0, 8);
+    sleep 1.5;
+    is($slow->send(substr $body, 8)->response, undef, 'a request that took too long is dropped');
+    is($open->()->send($head . $body)->response->status, 200, 'one that did not is answered');
+    is_deeply([map { $_->{name} } @{$store->{cli}->json(qw(token list shop))}], [qw(mailer manager slow)], 'once');
+    $daemon->stop;
+};
+
+subtest 'when it opens the store' => sub {
+    my $store  = new_store();
+    my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0])->start;
+    rename $store->path, $store->path . '-away' or die $!;
+    is($daemon->ask('GET /execute/Tokens/list')->status, 403, 'not for nobody');
+    is($daemon->ask('POST /tokengate/api/session', \@page, body => '{}')->status, 401, 'nor for the page of nobody');
+    is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 503, 'for a caller, and says when it is away');
+    rename $store->path . '-away', $store->path or die $!;
+    is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 200, 'and when it is back it goes on');
+    $daemon->stop;
 };
 
 each_server(

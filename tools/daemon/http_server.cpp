@@ -5,12 +5,18 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include <chrono>
+
 namespace tokengate::daemon {
 namespace {
 
 constexpr unsigned kMaxConnections = 256;
 constexpr unsigned kSilenceSeconds = 20;
-constexpr size_t kHeaderBytes = 64 * 1024;
+/// For the head of a request as libmicrohttpd keeps it, each parameter of the query included: some 80 bytes
+/// for one of two characters. Enough for the longest request line that nginx and Apache pass on by default (8
+/// KiB); without memory for them, libmicrohttpd closes the connection without an answer. Taken when it is
+/// used.
+constexpr size_t kHeadBytes = 512 * 1024;
 
 }  // namespace
 
@@ -20,6 +26,7 @@ struct HttpServer::Exchange {
   HttpRequest request;
   bool begun = false;
   bool too_large = false;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
 /// What libmicrohttpd calls. C stands on both sides: nothing may be thrown through it.
@@ -43,6 +50,9 @@ struct Callbacks {
                           const char*, const char* piece, size_t* piece_bytes, void** context) noexcept {
     auto* exchange = static_cast<HttpServer::Exchange*>(*context);
     if (exchange == nullptr) return MHD_NO;
+    auto* self = static_cast<HttpServer*>(server);
+    // It cannot be answered before it is whole: libmicrohttpd has no answer in the middle of a body.
+    if (std::chrono::steady_clock::now() - exchange->start > self->longest_request_) return MHD_NO;
     try {
       if (!exchange->begun) {
         exchange->begun = true;
@@ -58,7 +68,7 @@ struct Callbacks {
       }
       if (exchange->too_large)
         return answer(connection, {413, {{"Content-Type", "text/plain"}}, "The body is too large.\n"});
-      return answer(connection, static_cast<HttpServer*>(server)->handler_(request));
+      return answer(connection, self->handler_(request));
     } catch (...) {
       return MHD_NO;  // closes the connection
     }
@@ -123,13 +133,14 @@ const std::string* HttpRequest::header(std::string_view name) const {
   return found;
 }
 
-HttpServer::HttpServer(int listening_socket, Handler handler) : handler_(std::move(handler)) {
+HttpServer::HttpServer(int listening_socket, std::chrono::seconds longest_request, Handler handler)
+    : handler_(std::move(handler)), longest_request_(longest_request) {
   server_ = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, nullptr, nullptr,
                              &Callbacks::serve, this,                                  //
                              MHD_OPTION_LISTEN_SOCKET, listening_socket,               //
                              MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,             //
                              MHD_OPTION_CONNECTION_TIMEOUT, kSilenceSeconds,           //
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHeaderBytes,         //
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kHeadBytes,           //
                              MHD_OPTION_STRICT_FOR_CLIENT, 1,                          //
                              MHD_OPTION_URI_LOG_CALLBACK, &Callbacks::begin, nullptr,  //
                              MHD_OPTION_NOTIFY_COMPLETED, &Callbacks::end, nullptr, MHD_OPTION_END);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,10 +44,11 @@ struct HttpReply {
 using Handler = std::function<HttpReply(const HttpRequest&)>;
 
 /// Serves a listening socket, which it takes over, until it is destroyed. Requests under way are finished
-/// then. At most 256 connections, 20 seconds of silence on each.
+/// then. At most 256 connections, 20 seconds of silence on each; a request that is not whole
+/// `longest_request` after its first line is dropped when more of it comes.
 class HttpServer {
  public:
-  HttpServer(int listening_socket, Handler handler);
+  HttpServer(int listening_socket, std::chrono::seconds longest_request, Handler handler);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -57,6 +59,7 @@ class HttpServer {
   friend struct Callbacks;
 
   Handler handler_;
+  std::chrono::seconds longest_request_;
   MHD_Daemon* server_ = nullptr;
 };
 

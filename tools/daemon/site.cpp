@@ -48,6 +48,15 @@ void protect(HttpReply* reply) {
   headers.emplace_back("X-Frame-Options", "DENY");
 }
 
+/// Calls that change nothing; a change that is asked of a store opened for them is refused.
+Admin::Access access_of(std::string_view call) {
+  for (std::string_view reading : {"session", "account", "accounts", "tokens", "list", "get_details",
+                                   "api_token_list", "api_token_get_details"}) {
+    if (call == reading) return Admin::Access::kReadOnly;
+  }
+  return Admin::Access::kReadWrite;
+}
+
 /// The value of our cookie; empty if it is not there, or there twice.
 std::string_view cookie_of(const HttpRequest& request) {
   const std::string* cookies = request.header("Cookie");
@@ -115,9 +124,13 @@ struct Site::Visit {
   int64_t now_unix_s = 0;
   bool identified = false;
   manage::Identity caller;
-  /// Opened for each request: a store that was replaced is followed, and none is held open in between.
+  /// Opened for each request once its sender is known: a store that was replaced is followed, and none is
+  /// held open in between.
   Result<Admin> store{{Code::kStore, "the store was not opened"}, {}};
 };
+
+/// Thrown: the store cannot be used. The log says why.
+struct StoreAway {};
 
 Site::Site(SiteOptions options) : options_(std::move(options)), sessions_(options_.session_s) {}
 
@@ -128,7 +141,12 @@ HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s
     HttpReply reply;
     {
       std::lock_guard lock(mutex_);
-      reply = route(door, request, &visit);
+      try {
+        reply = route(door, request, &visit);
+      } catch (const StoreAway&) {
+        reply = page_refusal(503, "The token store cannot be used now; the server's log says why.");
+      }
+      visit.store = {};
     }
     protect(&reply);
     const manage::Identity& caller = visit.caller;
@@ -150,16 +168,18 @@ HttpReply Site::route(Door door, const HttpRequest& request, Visit* visit) {
     const Asset* asset = find_asset(path.substr(kPage.size()));
     if (asset != nullptr) return page(request, *asset);
   }
-  visit->store = Admin::open(options_.store, Admin::Access::kReadWrite);
-  if (!visit->store.ok()) {
-    fmt::print(stderr, "tokengated: {}\n", visit->store.status.message);
-    return page_refusal(503, "The token store cannot be used now; the server's log says why.");
-  }
   if (door == Door::kLogin) return make_link(request, visit);
   if (path == "/tokengate") return {308, {{"Location", std::string(kPage)}}, {}};
   if (path.starts_with(kPageCalls)) return page_call(request, visit, path.substr(kPageCalls.size()));
   if (path.starts_with(kPage)) return plain(404, "There is no such page.");
   return api_call(request, visit);
+}
+
+Admin& Site::open_store(Visit* visit, Admin::Access access) const {
+  visit->store = Admin::open(options_.store, access);
+  if (visit->store.ok()) return visit->store.value;
+  fmt::print(stderr, "tokengated: {}\n", visit->store.status.message);
+  throw StoreAway{};
 }
 
 HttpReply Site::page(const HttpRequest& request, const Asset& asset) {
@@ -171,9 +191,11 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
   if (request.method != "POST") return page_refusal(405, "Calls of the page are POST requests.");
   if (!comes_from_the_page(request)) return page_refusal(403, "This is not a request of the page itself.");
   if (name == "login") return redeem_link(request, visit);
-  if (!identify_by_headers(request, visit) && !identify_by_session(request, visit)) {
-    return page_refusal(401, "Nobody is signed in.");
-  }
+  const bool known = identify_by_headers(request, visit);
+  const Guest* guest = known ? nullptr : sessions_.find(cookie_of(request), visit->now_unix_s);
+  if (!known && guest == nullptr) return page_refusal(401, "Nobody is signed in.");
+  open_store(visit, access_of(name));
+  if (!known && !identify_by_session(*guest, visit)) return page_refusal(401, "Nobody is signed in.");
   if (name == "logout") {
     sessions_.end(cookie_of(request));
     HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
@@ -198,8 +220,9 @@ HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
   }
   const std::string* type = request.header("Content-Type");
   if (type == nullptr) return plain(400, "There is more than one Content-Type.");
+  const std::string_view path = request.path;
   manage::Reply reply = manage::answer_api(
-      visit->store.value, options_.settings,
+      open_store(visit, access_of(path.substr(path.rfind('/') + 1))), options_.settings,
       {request.method, request.path, request.query, *type, request.body, visit->caller, visit->now_unix_s});
   return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
 }
@@ -231,14 +254,12 @@ bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
   return visit->identified;
 }
 
-bool Site::identify_by_session(const HttpRequest& request, Visit* visit) {
-  const Guest* guest = sessions_.find(cookie_of(request), visit->now_unix_s);
-  if (guest == nullptr) return false;
-  Result<Account> account = visit->store.value.find_account(guest->user);
-  if (!account.ok() || account.value.id != guest->account_id) return false;
+bool Site::identify_by_session(const Guest& guest, Visit* visit) const {
+  Result<Account> account = visit->store.value.find_account(guest.user);
+  if (!account.ok() || account.value.id != guest.account_id) return false;
   visit->caller = {};
-  visit->caller.user = guest->user;
-  visit->caller.service = guest->service;
+  visit->caller.user = guest.user;
+  visit->caller.service = guest.service;
   visit->caller.via = manage::Identity::Via::kSession;
   visit->identified = true;
   return true;
@@ -256,7 +277,7 @@ HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
   }
   Guest guest{.user = wanted["user"]};
   guest.service = wanted["service"] == "whm" ? Service::kWhm : Service::kCpanel;
-  Result<Account> account = visit->store.value.find_account(guest.user);
+  Result<Account> account = open_store(visit, Admin::Access::kReadOnly).find_account(guest.user);
   if (!account.ok()) return page_refusal(404, account.status.message);
   guest.account_id = account.value.id;
   std::string key = sessions_.make_link(guest, visit->now_unix_s);

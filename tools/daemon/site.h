@@ -50,7 +50,8 @@ class Site {
   HttpReply make_link(const HttpRequest& request, Visit* visit);
   HttpReply redeem_link(const HttpRequest& request, Visit* visit);
   bool identify_by_headers(const HttpRequest& request, Visit* visit) const;
-  bool identify_by_session(const HttpRequest& request, Visit* visit);
+  bool identify_by_session(const Guest& guest, Visit* visit) const;
+  Admin& open_store(Visit* visit, Admin::Access access) const;
   bool is_web_server(const HttpRequest& request) const;
 
   const SiteOptions options_;

@@ -27,6 +27,7 @@ struct Options {
   std::string listen;
   std::vector<std::string> web_users = {"www-data"};
   std::string public_url;
+  int request_seconds = 60;
   int session_minutes = 60;
   int soon_days = 30;
   bool server_login = false;
@@ -51,6 +52,9 @@ void add_options(CLI::App& app, Options* options) {
                  "Where browsers find the page: https://HOST/tokengate/");
   app.add_flag("--server-login", options->server_login,
                "Believe the web server when it names a person that it authenticated itself, without a token");
+  app.add_option("--request-seconds", options->request_seconds, "How long a request may take to arrive")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
   app.add_option("--session-minutes", options->session_minutes, "How long a session of the page lasts")
       ->check(CLI::Range(1, 24 * 60))
       ->capture_default_str();
@@ -115,15 +119,16 @@ void serve(const Options& options) {
   Handler handler = [&site](const HttpRequest& request) {
     return site.answer(Door::kWeb, request, std::time(nullptr));
   };
+  const std::chrono::seconds longest(options.request_seconds);
   HttpServer server(
       listen_on_path(options.socket, parse_mode(options.socket_mode), group_id(options.socket_group)),
-      handler);
+      longest, handler);
   std::optional<HttpServer> page;
-  if (!options.listen.empty()) page.emplace(listen_on_loopback(options.listen), handler);
+  if (!options.listen.empty()) page.emplace(listen_on_loopback(options.listen), longest, handler);
   const std::string login_socket = options.socket + ".login";
-  HttpServer login(listen_on_path(login_socket, 0600, getegid()), [&site](const HttpRequest& request) {
-    return site.answer(Door::kLogin, request, std::time(nullptr));
-  });
+  HttpServer login(
+      listen_on_path(login_socket, 0600, getegid()), longest,
+      [&site](const HttpRequest& request) { return site.answer(Door::kLogin, request, std::time(nullptr)); });
   if (!server.is_running() || !login.is_running() || (page && !page->is_running()))
     throw std::runtime_error("the HTTP server does not start");
 
