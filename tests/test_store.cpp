@@ -228,7 +228,9 @@ START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
   Bytes after;
   ck_assert(transaction.get(Table::kTokens, kToken, &after) == StoreError::kNone);
   ck_assert_view_eq(after, "token");
+#ifndef __SANITIZE_THREAD__  // which has its own mind about where a map goes
   ck_assert_ptr_ne(before.data(), after.data());
+#endif
 }
 END_TEST
 
