@@ -152,7 +152,7 @@ void flip(int file, const std::vector<char>& sound, std::mt19937_64& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int rounds = argc > 1 ? std::atoi(argv[1]) : 500;
+  auto rounds = static_cast<int>(argc > 1 ? std::strtol(argv[1], nullptr, 10) : 500);
   uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : std::random_device{}();
   std::mt19937_64 random(seed);
   void* memory = mmap(nullptr, sizeof(Counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

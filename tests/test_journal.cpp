@@ -54,7 +54,7 @@ START_TEST(a_refused_change_leaves_no_entry) {
   fixture.add_account("shop", {"email"});
   uint64_t before = fixture.admin.stat().value.journal_entries;
   ck_assert_fails(fixture.admin.set_account_active(change_at(), "nobody", false), Code::kRefused, "nobody");
-  ck_assert_fails(fixture.admin.define_acl(change_at(), Service::kCpanel, "*"), Code::kInvalid, "*");
+  ck_assert_fails(fixture.admin.define_acl(change_at(), Service::kCpanel, "*"), Code::kInvalid, "ACL name");
   ck_assert_uint_eq(fixture.admin.stat().value.journal_entries, before);
 }
 END_TEST

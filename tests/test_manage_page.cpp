@@ -82,8 +82,8 @@ START_TEST(a_token_goes_its_way) {
       "parent":null,"former_secret_until_unix_s":null})");
   page.ok("update", {{"name", "ci"}, {"note", ""}, {"expires_on", nullptr}});
   const TestJson listed = page.ok("tokens")["tokens"][0];
-  ck_assert(listed["note"] == "" && listed["expires_unix_s"].is_null() && listed["acls"][0] == "email" &&
-            listed["read_only"] == true && listed["children"] == 0);
+  ck_assert(listed["note"].get<std::string>().empty() && listed["expires_unix_s"].is_null() &&
+            listed["acls"][0] == "email" && listed["read_only"] == true && listed["children"] == 0);
   ck_assert(page.ok("update", {{"name", "ci"}, {"full_access", true}})["token"]["full_access"] == true);
   ck_assert(
       page.ok("update", {{"name", "ci"}, {"full_access", false}, {"acls", {"dns"}}})["token"]["acls"][0] ==

@@ -173,7 +173,7 @@ void measure_server(std::vector<Kind>& kinds, long samples, int port) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  long samples = argc > 1 ? std::atol(argv[1]) : 100000;
+  long samples = argc > 1 ? std::strtol(argv[1], nullptr, 10) : 100000;
   if (samples <= 0 || (argc != 2 && argc != 1 && argc != 4 && argc != 5)) {
     std::fprintf(stderr,
                  "Usage: timing [SAMPLES [STORE PORT [GROUP]]]\n"
@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
     std::printf("ready\n");
     std::fflush(stdout);
     std::getchar();
-    measure_server(kinds, samples, std::atoi(argv[3]));
+    measure_server(kinds, samples, static_cast<int>(std::strtol(argv[3], nullptr, 10)));
   } else {
     measure_core(kinds, samples, store);
   }

@@ -13,7 +13,11 @@ std::string size_text(uint64_t bytes) {
   double size = static_cast<double>(bytes);
   const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
   const char** unit = units;
-  for (size /= 1024; size >= 1024 && unit + 1 < std::end(units); size /= 1024) ++unit;
+  size /= 1024;
+  while (size >= 1024 && unit + 1 < std::end(units)) {
+    size /= 1024;
+    ++unit;
+  }
   return fmt::format("{:.1f} {}", size, *unit);
 }
 

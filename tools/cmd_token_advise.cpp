@@ -13,7 +13,7 @@
 namespace tokengate::cli {
 namespace {
 
-constexpr int64_t kDay_s = 24 * 3600;
+constexpr int64_t kDay_s = int64_t{24} * 3600;
 constexpr int kMostDays = 36500;
 
 struct Options {

@@ -134,6 +134,6 @@ int main(int argc, char** argv) {
   if (argc != 4) fail("usage: bench_churn STORE CHANGES_A_SECOND SECONDS");
   // Never outlive the measurement.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  Churn(argv[1]).run(std::atof(argv[2]), std::atof(argv[3]));
+  Churn(argv[1]).run(std::strtod(argv[2], nullptr), std::strtod(argv[3], nullptr));
   return 0;
 }

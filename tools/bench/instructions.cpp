@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
     decide(reader, kind, authorization);  // whatever only the first one costs
     CALLGRIND_START_INSTRUMENTATION;
     CALLGRIND_ZERO_STATS;
-    for (int left = std::atoi(argv[3]); left > 0; --left) decide(reader, kind, authorization);
+    for (long left = std::strtol(argv[3], nullptr, 10); left > 0; --left) decide(reader, kind, authorization);
     CALLGRIND_DUMP_STATS_AT(kind.name);
     CALLGRIND_STOP_INSTRUMENTATION;
   }

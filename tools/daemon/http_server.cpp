@@ -16,7 +16,7 @@ constexpr unsigned kSilenceSeconds = 20;
 /// for one of two characters. Enough for the longest request line that nginx and Apache pass on by default (8
 /// KiB); without memory for them, libmicrohttpd closes the connection without an answer. Taken when it is
 /// used.
-constexpr size_t kHeadBytes = 512 * 1024;
+constexpr size_t kHeadBytes = size_t{512} * 1024;
 
 }  // namespace
 

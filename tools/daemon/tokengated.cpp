@@ -143,6 +143,8 @@ void serve(const Options& options) {
 
 }  // namespace
 
+// What is outside of its two blocks throws only if an option is named wrongly.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app(
       "Management of API tokens: the API that scripts call, and the web page. Runs behind nginx or Apache "

@@ -31,6 +31,7 @@ struct Called {
 };
 
 /// What came of it: data, or one sentence on why not.
+// NOLINTNEXTLINE(bugprone-exception-escape): a null does not throw
 struct Outcome {
   bool ok = true;
   Json data = nullptr;
