@@ -179,6 +179,10 @@ START_TEST(there_are_limits) {
   for (size_t i = 0; i <= kMaxParameters; ++i) many += "acl-" + std::to_string(i) + "=a&";
   ck_assert(refusal([&] { (void)read(many); }).find("more than 1000") != std::string::npos);
   ck_assert(refusal([&] { (void)read(many, many); }).find("more than 1000") != std::string::npos);
+  // Counted before they are compared with each other.
+  std::string flood;
+  while (flood.size() + 2 <= kMaxParameterBytes) flood += "a&";
+  ck_assert(refusal([&] { (void)read(flood, flood); }).find("more than 1000") != std::string::npos);
   const std::string large = "a=" + std::string(kMaxParameterBytes, 'a');
   ck_assert(refusal([&] { (void)read("", large); }).find("larger than") != std::string::npos);
   ck_assert(refusal([&] { (void)read(large); }).find("larger than") != std::string::npos);
