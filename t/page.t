@@ -30,7 +30,7 @@ sub store () {
     $store->run(qw(token update many ends-ago --expires), time - 86400);
     $store->create_token(picture => 'acme-dns' => qw(--acl dns --expires +300d --note), 'renews certificates');
     $store->create_token(picture => 'backup-job' => qw(--full-access --read-only --expires +12d));
-    $store->create_token(picture => 'ci'      => qw(--acl files --acl email --address 192.0.2.0/24 --expires +90d));
+    $store->create_token(picture => 'ci'      => qw(--acl files --acl email --address 192.0.2.7 --expires +90d));
     $store->create_token(picture => 'old-shop' => qw(--acl email));
     $store->run(qw(token update picture old-shop --expires), time - 3 * 86400);
     return $store;
@@ -41,7 +41,12 @@ for my $class (@classes) {
     my $daemon = Tokengate::Daemon->new(store => $store->path)->start;
     my $server = $class->new(
         store => $store->path,
-        sites => [page => {tokengate => 'off', upstream => 'unix', socket => $daemon->socket}])->start;
+        sites => [page => {tokengate => 'off', upstream => 'unix', socket => $daemon->socket, locations => ['/execute/' => {tokengate => 'on'}]}])
+        ->start;
+    if ($ENV{TOKENGATE_SHOTS}) {
+        $server->get($_->[1], 'cpanel picture:' . $store->secret($_->[0]))
+            for ['acme-dns', '/execute/DNS/parse_zone'], ['backup-job', '/execute/Backup/list_backups'], ['backup-job', '/execute/Email/list_pops'];
+    }
     my %environment = (
         PAGE_URL        => 'http://127.0.0.1:' . $server->port . '/tokengate/',
         TOKENGATE       => Tokengate::Cli::binary(),

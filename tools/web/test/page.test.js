@@ -349,10 +349,12 @@ for (const scheme of ["light", "dark"]) {
 }
 
 test("the pictures of README", { skip: !PAGE_SHOTS }, async () => {
+  run("account", "rename", "shop", "other-shop");
+  run("account", "rename", "picture", "shop");
   for (const scheme of ["light", "dark"]) {
     await context.close();
     await open({ colorScheme: scheme, viewport: { width: 1100, height: 560 } });
-    await signIn("picture");
+    await signIn("shop");
     await page.screenshot({ path: `${PAGE_SHOTS}/page-${scheme}.png` });
   }
 });
