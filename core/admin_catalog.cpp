@@ -54,8 +54,8 @@ CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows) 
     record.unlisted = row.unlisted;
     record.read = row.read;
     record.acls = acls;
-    require(tables.transaction().insert(Table::kCatalog, catalog_key(api, row.module, row.function),
-                                        encode(record)));
+    std::string key = catalog_key(api, row.module, row.function);
+    require(tables.transaction().insert(Table::kCatalog, key, encode(key, record)));
     ++summary.functions;
   }
   keep_digest(tables);
@@ -79,7 +79,8 @@ std::vector<CatalogRow> catalog_rows(Tables& tables) {
     std::string_view module;
     std::string_view function;
     CatalogRecord record;
-    if (!parse_catalog_key(cursor.key(), &api, &module, &function) || !decode(cursor.value(), &record)) {
+    if (!parse_catalog_key(cursor.key(), &api, &module, &function) ||
+        !decode(cursor.key(), cursor.value(), &record)) {
       throw StoreFailure{StoreError::kDamaged};
     }
     CatalogRow row;

@@ -41,7 +41,7 @@ StoreError read_row(Transaction& transaction, const KeyBuffer& key, CatalogRecor
   Bytes value;
   StoreError error = transaction.get(Table::kCatalog, key.view(), &value);
   if (error != StoreError::kNone) return error;
-  return decode(value, row) ? StoreError::kNone : StoreError::kDamaged;
+  return decode(key.view(), value, row) ? StoreError::kNone : StoreError::kDamaged;
 }
 
 StoreError find_function(Transaction& transaction, const RoutedCall& call, CatalogRecord* row) noexcept {

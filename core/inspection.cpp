@@ -122,16 +122,16 @@ void Inspection::inspect_registry() {
         "the registry of ACLs " + what + "; rights cannot be told any more: restore a backup");
   };
   walk(Table::kAcls, "acls", false, [&](Bytes key, Bytes value) {
+    AclRecord record;
     if (key.size() < 2 || static_cast<uint8_t>(key[0]) > 1 || !is_acl_name(key.substr(1)) ||
-        value.size() != 1) {
+        !decode(key, value, &record)) {
       return broken("holds the unreadable entry " + quote(key));
     }
     auto service = static_cast<uint8_t>(key[0]);
-    auto number = static_cast<uint8_t>(value[0]);
-    auto [found, added] = acl_names_[service].emplace(number, key.substr(1));
+    auto [found, added] = acl_names_[service].emplace(record.number, key.substr(1));
     if (!added)
       return broken("gives " + quote(found->second) + " and " + quote(key.substr(1)) + " one number");
-    registered_[service].add(number);
+    registered_[service].add(record.number);
   });
   for (Service service : {Service::kCpanel, Service::kWhm}) {
     const Tables::AclNames& names = acl_names_[static_cast<size_t>(service)];
@@ -261,7 +261,7 @@ void Inspection::inspect_catalog() {
     std::string_view module;
     std::string_view function;
     CatalogRecord record;
-    if (!parse_catalog_key(key, &api, &module, &function) || !decode(value, &record)) {
+    if (!parse_catalog_key(key, &api, &module, &function) || !decode(key, value, &record)) {
       return add(Mend::kByHand,
                  "the catalog's row " + quote(key) + " cannot be read; " + std::string(kLoadCatalog));
     }

@@ -1,6 +1,7 @@
 // Byte forms of the store's records and keys.
 #include "record.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -14,7 +15,14 @@ static_assert(std::endian::native == std::endian::little, "byte forms are little
 constexpr size_t kCheckOffset = 8;
 constexpr size_t kHeadBytes = 16;
 
-enum class Kind : uint8_t { kToken = 'T', kTokenName = 'N', kAccount = 'A', kCatalog = 'C', kJournal = 'J' };
+enum class Kind : uint8_t {
+  kToken = 'T',
+  kTokenName = 'N',
+  kAccount = 'A',
+  kCatalog = 'C',
+  kAcl = 'L',
+  kJournal = 'J'
+};
 
 template <class T>
 T load(const char* from) noexcept {
@@ -23,16 +31,28 @@ T load(const char* from) noexcept {
   return value;
 }
 
+uint64_t mix(uint64_t state, uint64_t word) noexcept {
+  return std::rotl((state ^ word) * 0x9E3779B97F4A7C15U, 29);
+}
+
+/// What a check value is to know of the key.
+uint64_t seed_of(std::string_view key) noexcept {
+  uint64_t seed = key.size();
+  for (; !key.empty(); key.remove_prefix(std::min(key.size(), sizeof(uint64_t)))) {
+    uint64_t word = 0;
+    std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
+    seed = mix(seed, word);
+  }
+  return seed;
+}
+
 /// Mixes all bytes but the check value itself. Each step is a bijection of the state, so any change within
 /// one 8-byte word always shows; more than that shows but for one chance in 2^64. Two states take turns, as a
 /// multiplication takes its time and the processor can do them side by side. Not a defence against somebody
 /// who may write the store: that is what its permissions are for.
-uint64_t check_value(std::string_view bytes) noexcept {
-  auto mix = [](uint64_t state, uint64_t word) {
-    return std::rotl((state ^ word) * 0x9E3779B97F4A7C15U, 29);
-  };
+uint64_t check_value(std::string_view bytes, uint64_t seed) noexcept {
   uint64_t even = mix(bytes.size(), load<uint64_t>(bytes.data()));
-  uint64_t odd = ~bytes.size();
+  uint64_t odd = ~bytes.size() ^ seed;
   size_t at = kHeadBytes;
   for (; at + 16 <= bytes.size(); at += 16) {
     even = mix(even, load<uint64_t>(bytes.data() + at));
@@ -45,11 +65,11 @@ uint64_t check_value(std::string_view bytes) noexcept {
 
 /// `own1_bits`: those that may be set in the first byte of the kind's own. Whatever has no meaning must be 0:
 /// it may have one in a store that is not ours to read.
-bool is_whole(std::string_view bytes, Kind kind, uint8_t own1_bits) noexcept {
+bool is_whole(std::string_view bytes, Kind kind, uint8_t own1_bits, uint64_t seed = 0) noexcept {
   return bytes.size() >= kHeadBytes && static_cast<uint8_t>(bytes[0]) == kRecordVersion &&
          bytes[1] == static_cast<char>(kind) && (static_cast<uint8_t>(bytes[2]) & ~own1_bits) == 0 &&
          load<uint32_t>(bytes.data() + 4) == 0 &&
-         load<uint64_t>(bytes.data() + kCheckOffset) == check_value(bytes);
+         load<uint64_t>(bytes.data() + kCheckOffset) == check_value(bytes, seed);
 }
 
 class Writer {
@@ -70,8 +90,8 @@ class Writer {
   void digest(const Digest& digest) {
     bytes_.append(reinterpret_cast<const char*>(digest.data()), digest.size());
   }
-  std::string finish() {
-    uint64_t check = check_value(bytes_);
+  std::string finish(uint64_t seed = 0) {
+    uint64_t check = check_value(bytes_, seed);
     std::memcpy(bytes_.data() + kCheckOffset, &check, sizeof check);
     return std::move(bytes_);
   }
@@ -235,16 +255,18 @@ bool decode(std::string_view bytes, AccountRecord* record) noexcept {
   return parser.at_end();
 }
 
-std::string encode(const CatalogRecord& record) {
+std::string encode(std::string_view key, const CatalogRecord& record) {
   Writer writer(Kind::kCatalog,
                 flag(record.wrapper, kWrapper) | flag(record.unlisted, kUnlisted) | flag(record.read, kRead),
                 0);
   writer.text(record.acls);
-  return writer.finish();
+  return writer.finish(seed_of(key));
 }
 
-bool decode(std::string_view bytes, CatalogRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kCatalog, kWrapper | kUnlisted | kRead) || bytes[3] != 0) return false;
+bool decode(std::string_view key, std::string_view bytes, CatalogRecord* record) noexcept {
+  if (!is_whole(bytes, Kind::kCatalog, kWrapper | kUnlisted | kRead, seed_of(key)) || bytes[3] != 0) {
+    return false;
+  }
   record->wrapper = (bytes[2] & kWrapper) != 0;
   record->unlisted = (bytes[2] & kUnlisted) != 0;
   record->read = (bytes[2] & kRead) != 0;
@@ -271,6 +293,18 @@ void append_catalog_acl(std::string* entries, const CatalogAcl& acl) {
   entries->push_back(static_cast<char>(acl.number));
   entries->push_back(static_cast<char>(acl.name.size()));
   entries->append(acl.name);
+}
+
+std::string encode(std::string_view key, const AclRecord& record) {
+  return Writer(Kind::kAcl, record.number, 0).finish(seed_of(key));
+}
+
+bool decode(std::string_view key, std::string_view bytes, AclRecord* record) noexcept {
+  if (!is_whole(bytes, Kind::kAcl, 0xFF, seed_of(key)) || bytes[3] != 0 || bytes.size() != kHeadBytes) {
+    return false;
+  }
+  record->number = static_cast<uint8_t>(bytes[2]);
+  return true;
 }
 
 std::string encode(const JournalRecord& record) {

@@ -88,6 +88,11 @@ struct CatalogAcl {
 bool next_catalog_acl(std::string_view* entries, CatalogAcl* acl) noexcept;
 void append_catalog_acl(std::string* entries, const CatalogAcl& acl);
 
+/// Table acls: service and name -> number.
+struct AclRecord {
+  uint8_t number = 0;
+};
+
 /// Table journal: seq -> entry.
 struct JournalRecord {
   int64_t time_unix_s = 0;
@@ -98,15 +103,19 @@ struct JournalRecord {
 std::string encode(const TokenRecord& record);
 std::string encode(const TokenNameRecord& record);
 std::string encode(const AccountRecord& record);
-std::string encode(const CatalogRecord& record);
 std::string encode(const JournalRecord& record);
 
 /// False, with `*record` unspecified, if `bytes` is not a whole, undamaged record of this version.
 bool decode(std::string_view bytes, TokenRecord* record) noexcept;
 bool decode(std::string_view bytes, TokenNameRecord* record) noexcept;
 bool decode(std::string_view bytes, AccountRecord* record) noexcept;
-bool decode(std::string_view bytes, CatalogRecord* record) noexcept;
 bool decode(std::string_view bytes, JournalRecord* record) noexcept;
+
+/// The same for what says nothing of its key: a record that stands under another key is damaged, too.
+std::string encode(std::string_view key, const CatalogRecord& record);
+std::string encode(std::string_view key, const AclRecord& record);
+bool decode(std::string_view key, std::string_view bytes, CatalogRecord* record) noexcept;
+bool decode(std::string_view key, std::string_view bytes, AclRecord* record) noexcept;
 
 /// Keys that are not plain integers or names.
 std::string token_name_key(uint32_t account_id, Service service, std::string_view name);

@@ -66,8 +66,9 @@ Tables::AclNames Tables::acl_names(Service service) {
   std::string prefix = acl_key(service, {});
   StoreError error = cursor.seek(prefix);
   for (; error == StoreError::kNone && cursor.key().starts_with(prefix); error = cursor.next()) {
-    if (cursor.value().size() != 1) throw StoreFailure{StoreError::kDamaged};
-    names.emplace(static_cast<uint8_t>(cursor.value()[0]), cursor.key().substr(1));
+    AclRecord record;
+    if (!decode(cursor.key(), cursor.value(), &record)) throw StoreFailure{StoreError::kDamaged};
+    names.emplace(record.number, cursor.key().substr(1));
   }
   if (error != StoreError::kNone && error != StoreError::kNotFound) throw StoreFailure{error};
   return names;
@@ -75,12 +76,14 @@ Tables::AclNames Tables::acl_names(Service service) {
 
 std::optional<uint8_t> Tables::find_acl(Service service, const std::string& name) {
   if (!is_acl_name(name)) return {};
+  std::string key = acl_key(service, name);
   Bytes value;
-  StoreError error = transaction_.get(Table::kAcls, acl_key(service, name), &value);
+  StoreError error = transaction_.get(Table::kAcls, key, &value);
   if (error == StoreError::kNotFound) return {};
   require(error);
-  if (value.size() != 1) throw StoreFailure{StoreError::kDamaged};
-  return static_cast<uint8_t>(value[0]);
+  AclRecord record;
+  if (!decode(key, value, &record)) throw StoreFailure{StoreError::kDamaged};
+  return record.number;
 }
 
 uint8_t Tables::acl_number(Service service, const std::string& name) {
@@ -109,10 +112,11 @@ uint8_t Tables::define_acl(Service service, const std::string& name, bool* added
     refuse("the service " + std::string(service_name(service)) + " already has " +
            std::to_string(kMaxAclsPerService) + " ACLs, the most it can have; use fewer, wider ones");
   }
-  char number = static_cast<char>(names.size());
-  require(transaction_.insert(Table::kAcls, acl_key(service, name), Bytes(&number, 1)));
+  AclRecord record{static_cast<uint8_t>(names.size())};
+  std::string key = acl_key(service, name);
+  require(transaction_.insert(Table::kAcls, key, encode(key, record)));
   *added = true;
-  return static_cast<uint8_t>(number);
+  return record.number;
 }
 
 AclSet Tables::acl_set(Service service, const std::vector<std::string>& names) {

@@ -302,13 +302,14 @@ Outcome Reader::Impl::check_required_acls(const Rules& rules, const Call& call, 
     if (name.size() > kMaxAclNameBytes) return Outcome::kAclDenied;
     key[0] = static_cast<char>(rules.service);
     name.copy(key + 1, name.size());
+    Bytes key_bytes(key, 1 + name.size());
     Bytes value;
-    StoreError error = seat_.transaction().get(Table::kAcls, Bytes(key, 1 + name.size()), &value);
+    StoreError error = seat_.transaction().get(Table::kAcls, key_bytes, &value);
     if (error == StoreError::kNotFound) return Outcome::kAclDenied;
-    if (error != StoreError::kNone || value.size() != 1) return damaged();
-    auto acl = static_cast<uint8_t>(value[0]);
-    if (!token_may_use(token, acl)) return Outcome::kAclDenied;
-    use_.acls.add(acl);
+    AclRecord required;
+    if (error != StoreError::kNone || !decode(key_bytes, value, &required)) return damaged();
+    if (!token_may_use(token, required.number)) return Outcome::kAclDenied;
+    use_.acls.add(required.number);
   }
   return Outcome::kGranted;
 }

@@ -390,14 +390,20 @@ START_TEST(a_catalog_that_is_not_the_one_loaded_is_found) {
   auto erase = [](Transaction& t, Table table, Bytes key) {
     ck_assert(t.erase(table, key) == StoreError::kNone);
   };
+  auto copy = [](Transaction& t, const std::string& from, const std::string& to) {
+    CatalogRecord row;
+    std::string bytes = get(t, Table::kCatalog, from);
+    ck_assert(decode(from, bytes, &row));
+    put(t, Table::kCatalog, to, encode(to, row));
+  };
   const std::function<void(Transaction&)> kDamages[] = {
       [=](Transaction& t) { erase(t, Table::kCatalog, kMysql); },
       [=](Transaction& t) {
-        put(t, Table::kCatalog, kAlike, get(t, Table::kCatalog, kMysql));
+        copy(t, kMysql, kAlike);
         erase(t, Table::kCatalog, kMysql);
       },
-      [](Transaction& t) { put(t, Table::kCatalog, kMysql, get(t, Table::kCatalog, kEmail)); },
-      [](Transaction& t) { put(t, Table::kCatalog, kAlike, get(t, Table::kCatalog, kMysql)); },
+      [=](Transaction& t) { copy(t, kEmail, kMysql); },
+      [=](Transaction& t) { copy(t, kMysql, kAlike); },
       [](Transaction& t) { ck_assert(t.clear(Table::kCatalog) == StoreError::kNone); },
       [=](Transaction& t) { erase(t, Table::kMeta, "catalog_digest"); },
   };
@@ -422,6 +428,8 @@ START_TEST(a_catalog_that_is_not_the_one_loaded_is_found) {
 END_TEST
 
 START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
+  static constexpr std::string_view kEmailKey("\0email", 6);
+  static constexpr std::string_view kUnusedKey("\0zzz", 4);
   const struct {
     const char* words;
     Mend mend;
@@ -433,11 +441,14 @@ START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
        [](Transaction& t) { put(t, Table::kMeta, "next_token_id", "x"); }},
       {"gives \"email\" and", Mend::kRestore,
        [](Transaction& t) {
-         put(t, Table::kAcls, std::string_view("\0zzz", 4),
-             get(t, Table::kAcls, std::string_view("\0email", 6)));
+         AclRecord email;
+         ck_assert(decode(kEmailKey, get(t, Table::kAcls, kEmailKey), &email));
+         put(t, Table::kAcls, kUnusedKey, encode(kUnusedKey, email));
        }},
+      {"the unreadable entry", Mend::kRestore,
+       [](Transaction& t) { put(t, Table::kAcls, kUnusedKey, get(t, Table::kAcls, kEmailKey)); }},
       {"lacks a number", Mend::kRestore,
-       [](Transaction& t) { put(t, Table::kAcls, std::string_view("\0zzz", 4), "\xF0"); }},
+       [](Transaction& t) { put(t, Table::kAcls, kUnusedKey, encode(kUnusedKey, AclRecord{0xF0})); }},
       {"has no ACL \"all\"", Mend::kRestore,
        [](Transaction& t) {
          ck_assert(t.erase(Table::kAcls, std::string_view("\1all", 4)) == StoreError::kNone);

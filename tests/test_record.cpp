@@ -29,18 +29,28 @@ TokenRecord sample_token() {
   return record;
 }
 
+template <class Record>
+bool decode_at(const std::string& key, const std::string& bytes, Record* record) {
+  if constexpr (std::is_same_v<Record, CatalogRecord> || std::is_same_v<Record, AclRecord>) {
+    return decode(key, bytes, record);
+  } else {
+    return decode(bytes, record);
+  }
+}
+
 /// Whatever byte of `bytes` is changed, cut off or added, the record no longer decodes.
 template <class Record>
-void require_damage_is_seen(const std::string& bytes) {
+void require_damage_is_seen(const std::string& bytes, const std::string& key = {}) {
   Record record;
-  ck_assert(decode(bytes, &record));
+  ck_assert(decode_at(key, bytes, &record));
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
-    ck_assert_msg(!decode(damaged, &record), "bit %zu", bit);
+    ck_assert_msg(!decode_at(key, damaged, &record), "bit %zu", bit);
   }
-  for (size_t size = 0; size < bytes.size(); ++size) ck_assert(!decode(bytes.substr(0, size), &record));
-  ck_assert(!decode(bytes + '\0', &record));
+  for (size_t size = 0; size < bytes.size(); ++size)
+    ck_assert(!decode_at(key, bytes.substr(0, size), &record));
+  ck_assert(!decode_at(key, bytes + '\0', &record));
 }
 
 }  // namespace
@@ -114,11 +124,29 @@ START_TEST(damage_anywhere_in_a_record_is_seen) {
   append_catalog_acl(&acls, {9, "files"});
   CatalogRecord row;
   row.acls = acls;
-  require_damage_is_seen<CatalogRecord>(encode(row));
+  require_damage_is_seen<CatalogRecord>(encode("uEmail", row), "uEmail");
+  require_damage_is_seen<AclRecord>(encode("email", AclRecord{3}), "email");
   JournalRecord entry;
   entry.actor = "cli:root";
   entry.action = "token.create";
   require_damage_is_seen<JournalRecord>(encode(entry));
+}
+END_TEST
+
+START_TEST(what_says_nothing_of_its_key_is_bound_to_it) {
+  const std::string key("uEmail\0add_pop", 14);
+  CatalogRecord row;
+  row.unlisted = true;
+  AclRecord acl{7};
+  std::string row_bytes = encode(key, row);
+  std::string acl_bytes = encode(key, acl);
+  for (size_t bit = 0; bit < key.size() * 8; ++bit) {
+    std::string other = key;
+    other[bit / 8] = static_cast<char>(other[bit / 8] ^ (1 << (bit % 8)));
+    ck_assert_msg(!decode(other, row_bytes, &row) && !decode(other, acl_bytes, &acl), "bit %zu", bit);
+  }
+  ck_assert(!decode(key + '\0', row_bytes, &row) && !decode(key.substr(1), row_bytes, &row));
+  ck_assert(decode(key, row_bytes, &row) && decode(key, acl_bytes, &acl) && acl.number == 7);
 }
 END_TEST
 
@@ -128,19 +156,19 @@ START_TEST(one_kind_of_record_is_not_another) {
   std::string bytes = encode(account);
   TokenRecord token;
   CatalogRecord row;
-  ck_assert(!decode(bytes, &token) && !decode(bytes, &row));
+  ck_assert(!decode(bytes, &token) && !decode({}, bytes, &row));
 }
 END_TEST
 
 START_TEST(a_catalog_record_that_asks_for_nothing_is_damage) {
   CatalogRecord row;
   CatalogRecord out;
-  ck_assert(!decode(encode(row), &out));
+  ck_assert(!decode("k", encode("k", row), &out));
   row.wrapper = true;
-  ck_assert(decode(encode(row), &out));
+  ck_assert(decode("k", encode("k", row), &out));
   row.wrapper = false;
   row.unlisted = true;
-  ck_assert(decode(encode(row), &out));
+  ck_assert(decode("k", encode("k", row), &out));
 }
 END_TEST
 
@@ -186,6 +214,7 @@ Suite* suite() {
   tcase_add_test(tcase, each_token_flag_has_its_own_bit);
   tcase_add_test(tcase, the_longest_token_record_fits);
   tcase_add_test(tcase, damage_anywhere_in_a_record_is_seen);
+  tcase_add_test(tcase, what_says_nothing_of_its_key_is_bound_to_it);
   tcase_add_test(tcase, one_kind_of_record_is_not_another);
   tcase_add_test(tcase, a_catalog_record_that_asks_for_nothing_is_damage);
   tcase_add_test(tcase, acl_sets_keep_every_number);
