@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <vector>
 
 #include "admin_impl.h"
 #include "catalog.h"
@@ -107,7 +108,7 @@ class Import {
     bool head = false;
     bool end = false;
     LineKind reached = LineKind::kAcl;
-    if (!fresh_) find_new_token_ids();
+    if (!fresh_) find_old_token_ids();
     for_each_line([&](uint64_t number, std::string_view line) {
       Cells cells(line);
       std::string_view word = cells.next();
@@ -296,37 +297,50 @@ class Import {
     return *last_account_;
   }
 
-  /// In a store in use every token gets a new id; parents are named by the old ones, and may come later.
-  void find_new_token_ids() {
-    uint64_t next = tables_.counter(kNextTokenId).value_or(1);
+  /// In a store in use every token gets a new id, in the order of the old ones, so that parents stay older
+  /// than what they made. Parents are named by the old ids, and may come later in the text.
+  void find_old_token_ids() {
     for_each_line([&](uint64_t, std::string_view line) {
       Cells cells(line);
       if (cells.next() != "token") return true;
-      if (TokenLine token = parse_token_line(cells); token.id != 0) new_ids_.emplace(token.id, next);
-      ++next;
+      if (TokenLine token = parse_token_line(cells); token.id != 0) old_ids_.push_back(token.id);
       return true;
     });
+    std::sort(old_ids_.begin(), old_ids_.end());
+  }
+
+  /// The id here of a token of the text; 0 if the text has none of this id.
+  uint64_t new_id(uint64_t old_id) const {
+    auto found = std::lower_bound(old_ids_.begin(), old_ids_.end(), old_id);
+    if (found == old_ids_.end() || *found != old_id) return 0;
+    return first_token_id_ + static_cast<uint64_t>(found - old_ids_.begin());
+  }
+
+  uint64_t take_token_id(const TokenLine& line) {
+    uint64_t next = next_token_id_++;
+    if (line.id == 0) return next;
+    return fresh_ ? line.id : new_id(line.id);
   }
 
   void add_token(uint64_t number, const TokenLine& line) {
     const WorkingAccount& account = account_named(line.account);
     if (summary_.tokens == 0) {
       tokens_have_ids_ = line.id != 0;
-      next_token_id_ = tables_.counter(kNextTokenId).value_or(1);
+      first_token_id_ = next_token_id_ = tables_.counter(kNextTokenId).value_or(1);
     }
     require_all_or_none(tokens_have_ids_, line.id != 0);
+    if (line.parent_id != 0 && line.parent_id >= line.id) {
+      invalid("the parent " + std::to_string(line.parent_id) +
+              " is not older than the token: its id must be below the token's; leave the parent out");
+    }
     WorkingToken token;
     token.name = line.name;
     token.service = line.service;
     token.account_id = account.id;
-    token.id = fresh_ && line.id != 0 ? line.id : next_token_id_++;
     if (line.id != 0 && !token_ids_.add(line.id)) refuse_repeated_id(line.id);
+    token.id = take_token_id(line);
     token.created_unix_s = line.created_unix_s.value_or(change_.now_unix_s);
-    token.parent_token_id = line.parent_id;
-    if (!fresh_) {
-      auto parent = new_ids_.find(line.parent_id);
-      token.parent_token_id = parent == new_ids_.end() ? 0 : parent->second;
-    }
+    token.parent_token_id = fresh_ ? line.parent_id : new_id(line.parent_id);
     token.note = line.note;
     token.full_access = line.full_access;
     token.read_only = line.read_only;
@@ -461,8 +475,9 @@ class Import {
 
   TokenSorter sorter_;
   IdSet token_ids_;
-  std::unordered_map<uint64_t, uint64_t> new_ids_;
+  std::vector<uint64_t> old_ids_;  ///< of the tokens of the text, ascending; for a store in use alone
   bool tokens_have_ids_ = false;
+  uint64_t first_token_id_ = 0;
   uint64_t next_token_id_ = 0;
   uint64_t stated_token_id_ = 0;
 };

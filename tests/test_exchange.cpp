@@ -144,19 +144,22 @@ START_TEST(a_store_in_use_gets_new_ids_and_keeps_parents) {
   StoreFixture fixture;
   fixture.add_account("shop", {"email"});
   fixture.add_token({.account = "shop", .name = "first", .acls = {"email"}});
-  // The child stands before its parent.
+  // The child stands before its parent, as a lesser name; the parent's own is in no line.
   std::string text = "tokengate-export\t1\naccount\tother\tshop\tactive\ton\temail\t\t5\t1\n" +
                      token_line("child", kDigestA, "\temail\twrite\tnever\t0\t\t7\t9\t4") +
-                     token_line("parent", kDigestB, "\temail\tread\tnever\t0\t\t7\t4\t77") +
+                     token_line("parent", kDigestB, "\temail\tread\tnever\t0\t\t7\t4\t3") +
                      "next\taccount\t9\nend\n";
   ck_assert_ok(fixture.admin.import_text(change_at(), text).status);
   ck_assert_uint_eq(fixture.admin.find_account("other").value.id, 2);
   ck_assert_view_eq(fixture.admin.find_account("other").value.owner, "shop");
-  ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "child").value.id, 2);
-  ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "parent").value.id, 3);
-  ck_assert(exported(fixture.admin).find("\t2\t3\t\t\t\n") != std::string::npos);
+  ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "child").value.id, 3);
+  ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "parent").value.id, 2);
+  ck_assert(exported(fixture.admin).find("\t3\t2\t\t\t\n") != std::string::npos);
+  ck_assert(exported(fixture.admin).find("\t2\t\t\t\t\n") != std::string::npos);
   fixture.add_token({.account = "shop", .name = "last", .acls = {"email"}});
   ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "last").value.id, 4);
+  fixture.admin = {};
+  ck_assert_uint_eq(check_store(fixture.path()).value.finding_count, 0);
 }
 END_TEST
 
@@ -225,6 +228,10 @@ START_TEST(a_bad_line_is_named_and_changes_nothing) {
       {with_lines(token_line("a", kDigestA, "\t*\tread\t\t\t\t\t7") +
                   token_line("b", kDigestB, "\t*\tread\t\t\t\t\t7")),
        Code::kRefused, "line 5: the id 7"},
+      {with_lines(token_line("a", kDigestA, "\t*\tread\t\t\t\t\t7\t7")), Code::kInvalid,
+       "line 4: the parent 7 is not older"},
+      {with_lines(token_line("a", kDigestA, "\t*\tread\t\t\t\t\t\t7")), Code::kInvalid,
+       "line 4: the parent 7 is not older"},
       {with_lines(token_line("a", kDigestA, "\t*\tread\t\t\t\t\t7") + "next\ttoken\t7\n"), Code::kRefused,
        "line 5: the next id 7 is not above"},
       {with_lines("token\tnobody\tcpanel\tci\t" + kDigestA + "\t*\tread\n"), Code::kRefused,
