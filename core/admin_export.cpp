@@ -12,7 +12,7 @@ constexpr std::string_view kColumns =
     "# catalog\tapi\tmodule\tfunction\tacl\taccess\n"
     "# account\tusername\towner\tstate\ttokens\tcpanel_acls\twhm_acls\tcreated\tid\n"
     "# token\taccount\tservice\tname\tsha256\tacls\taccess\texpires\tnot_before\taddresses\tcreated\tid\t"
-    "parent\tformer_sha256\tformer_until\tnote\n";
+    "parent\tformer_sha256\tformer_until\tnote\tserial\n";
 
 class Export {
  public:

@@ -349,7 +349,7 @@ class Import {
     token.not_before_unix_s = line.not_before_unix_s;
     token.expires_unix_s = line.expires_unix_s;
     token.digest = line.digest;
-    token.secret_serial = line.has_former ? 2 : 1;
+    token.secret_serial = line.secret_serial;
     token.has_former = line.has_former;
     token.former_digest = line.former_digest;
     token.former_retires_unix_s = line.former_until_unix_s;

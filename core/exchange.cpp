@@ -198,6 +198,13 @@ TokenLine parse_token_line(Cells cells) {
     invalid("the note is more than " + std::to_string(kMaxNoteBytes) +
             " bytes, or not UTF-8, or holds control characters");
   }
+  // The former secret's serial is one less, and none is 0.
+  uint32_t least = line.has_former ? 2 : 1;
+  std::string_view serial = cells.next();
+  line.secret_serial =
+      serial.empty()
+          ? least
+          : static_cast<uint32_t>(number("the serial of the secret", serial, least, kMaxExchangeSerial));
   require_end(cells);
   require_lifetime(line);
   return line;
@@ -289,6 +296,7 @@ void append_token_line(std::string* text, std::string_view username, const Worki
     text->append("\t\t");
   }
   append_cell(text, token.note);
+  append_cell(text, token.secret_serial);
   text->push_back('\n');
 }
 

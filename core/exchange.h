@@ -21,6 +21,9 @@ inline constexpr size_t kMaxExchangeLineBytes = 65536;
 /// Ids index the usage file and are given one by one: a larger one is no id.
 inline constexpr uint64_t kMaxExchangeTokenId = uint64_t{1} << 40;
 
+/// Each rotation adds one: what a text can state leaves room for as many again.
+inline constexpr uint32_t kMaxExchangeSerial = uint32_t{1} << 31;
+
 /// The lines of a file come in this order.
 enum class LineKind : uint8_t { kAcl, kCatalog, kAccount, kToken, kNext, kEnd };
 
@@ -77,6 +80,7 @@ struct TokenLine {
   Digest former_digest{};
   int64_t former_until_unix_s = 0;
   std::string_view note;
+  uint32_t secret_serial = 1;  ///< of the present secret
 };
 
 struct NextLine {

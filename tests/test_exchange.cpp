@@ -41,6 +41,9 @@ void fill(StoreFixture& fixture) {
   fixture.add_token({.account = "root", .service = Service::kWhm, .name = "revoked", .acls = {"all"}});
   ck_assert_ok(fixture.admin.revoke_token(change_at(), "root", Service::kWhm, "revoked"));
   ck_assert_ok(fixture.admin.rotate_token(change_at(), "shop", Service::kCpanel, "plain", 60).status);
+  for (int i = 0; i < 2; ++i) {
+    ck_assert_ok(fixture.admin.rotate_token(change_at(), "shop", Service::kWhm, "plain", 0).status);
+  }
   ck_assert_ok(fixture.admin.delete_account(change_at(), "gone").status);
 }
 
@@ -122,6 +125,23 @@ START_TEST(an_imported_token_decides_as_the_original) {
 }
 END_TEST
 
+START_TEST(a_replaced_secret_stays_replaced) {
+  StoreFixture fixture;
+  fixture.add_account("shop", {"email"});
+  fixture.add_token({.account = "shop", .name = "ci", .acls = {"email"}});
+  ck_assert_ok(fixture.admin.rotate_token(change_at(), "shop", Service::kCpanel, "ci", 0).status);
+  EmptyStore copy;
+  ck_assert_ok(copy.admin.import_text(change_at(), exported(fixture.admin)).status);
+  // As a call that was begun with the first secret.
+  Change held_up = change_at();
+  held_up.acting = ActingToken{"shop", Service::kCpanel, "ci", 1, 1};
+  for (Admin* admin : {&fixture.admin, &copy.admin}) {
+    ck_assert_fails(admin->revoke_token(held_up, "shop", Service::kCpanel, "ci"), Code::kRefused,
+                    "was rotated");
+  }
+}
+END_TEST
+
 START_TEST(lines_made_by_hand_take_defaults) {
   EmptyStore store;
   ck_assert_ok(store.admin
@@ -154,8 +174,8 @@ START_TEST(a_store_in_use_gets_new_ids_and_keeps_parents) {
   ck_assert_view_eq(fixture.admin.find_account("other").value.owner, "shop");
   ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "child").value.id, 3);
   ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "parent").value.id, 2);
-  ck_assert(exported(fixture.admin).find("\t3\t2\t\t\t\n") != std::string::npos);
-  ck_assert(exported(fixture.admin).find("\t2\t\t\t\t\n") != std::string::npos);
+  ck_assert(exported(fixture.admin).find("\t3\t2\t\t\t\t1\n") != std::string::npos);
+  ck_assert(exported(fixture.admin).find("\t2\t\t\t\t\t1\n") != std::string::npos);
   fixture.add_token({.account = "shop", .name = "last", .acls = {"email"}});
   ck_assert_uint_eq(fixture.admin.find_token("shop", Service::kCpanel, "last").value.id, 4);
   fixture.admin = {};
@@ -219,6 +239,14 @@ START_TEST(a_bad_line_is_named_and_changes_nothing) {
        "line 4: a former secret"},
       {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t\t\ta\x01")), Code::kInvalid,
        "line 4: the note"},
+      {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t\t\t\t0")), Code::kInvalid,
+       "line 4: the serial of the secret"},
+      {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t" + kDigestB + "\t5\t\t1")),
+       Code::kInvalid, "line 4: the serial of the secret"},
+      {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t\t\t\t4294967296")), Code::kInvalid,
+       "line 4: the serial of the secret"},
+      {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t\t\t\t1\t")), Code::kInvalid,
+       "line 4: the line has more"},
       {with_lines(token_line("ci", kDigestA, "\t*\tread\t\t\t\t\t1\t\t" + kDigestA + "\t5")), Code::kRefused,
        "line 4: another token has this secret"},
       {with_lines(token_line("ci", kDigestA) + token_line("ci", kDigestB)), Code::kRefused,
@@ -347,6 +375,7 @@ Suite* suite() {
   tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, a_round_trip_is_exact);
   tcase_add_test(tcase, an_imported_token_decides_as_the_original);
+  tcase_add_test(tcase, a_replaced_secret_stays_replaced);
   tcase_add_test(tcase, lines_made_by_hand_take_defaults);
   tcase_add_test(tcase, a_store_in_use_gets_new_ids_and_keeps_parents);
   tcase_add_test(tcase, the_same_catalog_is_taken_and_another_refused);
