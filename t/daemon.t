@@ -84,11 +84,13 @@ subtest 'whom it believes' => sub {
     is($daemon->ask($list, [identity(shop => 'cpanel', 'manager'), 'X-Tokengate-User: other'])->status, 403, 'two names');
     unlike($daemon->ask($list, [identity(other => 'cpanel', 'manager')])->body, qr/"name":"mailer"/, "another's token name");
     my @who = identity(shop => 'cpanel', 'manager');
-    for my $field (qw(X-Tokengate-Token-Id X-Tokengate-Secret-Serial)) {
+    for my $field (qw(X-Tokengate-Token X-Tokengate-Token-Id X-Tokengate-Secret-Serial)) {
         my @others = grep { !/\A$field:/ } @who;
-        is($daemon->ask($list, \@others)->status, 403, "without $field");
+        my $without = $daemon->ask($list, \@others);
+        is($without->status, 403, "without $field");
+        like($without->body, qr/send $field once/, '... which is named');
         is($daemon->ask($list, [@others, "$field: $_"])->status, 403, "$field: $_")
-            for '', 0, -1, '1x', '+1', '1, 1', '99999999999999999999';
+            for $field eq 'X-Tokengate-Token' ? '' : ('', 0, -1, '1x', '+1', '1, 1', '99999999999999999999');
         is($daemon->ask($list, [@who, "$field: 1"])->status, 403, "$field twice");
     }
     $daemon->stop;
@@ -97,6 +99,11 @@ subtest 'whom it believes' => sub {
     like($trusting->ask('POST /tokengate/api/tokens', [@page, identity(shop => 'cpanel', undef)], body => '{}')->body,
         qr/"name":"mailer"/, 'a person, with --server-login');
     is($trusting->ask($list, [identity(shop => 'cpanel', undef)])->status, 403, 'who does not get at the API');
+    for my $field (qw(X-Tokengate-Token X-Tokengate-Token-Id X-Tokengate-Secret-Serial)) {
+        my @fields = grep { !/\A$field:/ } @who;
+        is($trusting->ask('POST /tokengate/api/tokens', [@page, @$_], body => '{}')->status, 401, 'a token with a field too few is no person')
+            for \@fields, [@fields, "$field:"];
+    }
     $trusting->stop;
 
     SKIP: {

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace tokengate::daemon {
@@ -17,6 +18,10 @@ constexpr unsigned kSilenceSeconds = 20;
 /// KiB); without memory for them, libmicrohttpd closes the connection without an answer. Taken when it is
 /// used.
 constexpr size_t kHeadBytes = size_t{512} * 1024;
+
+bool is_named(const std::string& field, std::string_view name) {
+  return field.size() == name.size() && strncasecmp(field.data(), name.data(), name.size()) == 0;
+}
 
 }  // namespace
 
@@ -122,11 +127,16 @@ struct Callbacks {
   }
 };
 
+bool HttpRequest::has(std::string_view name) const {
+  return std::any_of(headers.begin(), headers.end(),
+                     [&](const auto& header) { return is_named(header.first, name); });
+}
+
 const std::string* HttpRequest::header(std::string_view name) const {
   static const std::string kNone;
   const std::string* found = &kNone;
   for (const auto& [field, value] : headers) {
-    if (field.size() != name.size() || strncasecmp(field.data(), name.data(), name.size()) != 0) continue;
+    if (!is_named(field, name)) continue;
     if (found != &kNone) return nullptr;
     found = &value;
   }

@@ -32,6 +32,7 @@ struct HttpRequest {
   /// The value of the field, any case; empty if there is none. Null if there are several: nothing that we
   /// read may repeat.
   const std::string* header(std::string_view name) const;
+  bool has(std::string_view name) const;
 };
 
 struct HttpReply {

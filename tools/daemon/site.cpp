@@ -96,6 +96,29 @@ Number number_of(const HttpRequest& request, std::string_view name) {
   return error == std::errc() && stop == end ? number : 0;
 }
 
+// What the web server says of a caller: of each the first two, of a token all five.
+constexpr std::string_view kUser = "X-Tokengate-User";
+constexpr std::string_view kService = "X-Tokengate-Service";
+constexpr std::string_view kToken = "X-Tokengate-Token";
+constexpr std::string_view kTokenId = "X-Tokengate-Token-Id";
+constexpr std::string_view kSecretSerial = "X-Tokengate-Secret-Serial";
+
+/// One of the three is enough: a caller with a token must never pass for a person.
+bool names_token(const HttpRequest& request) {
+  return request.has(kToken) || request.has(kTokenId) || request.has(kSecretSerial);
+}
+
+/// The first of the fields of such a caller that is missing, repeated or malformed; empty if there is none.
+std::string_view unusable_field(const HttpRequest& request, bool with_token) {
+  for (std::string_view name : {kUser, kService, kToken}) {
+    if (name == kToken && !with_token) return {};
+    if (const std::string* text = request.header(name); text == nullptr || text->empty()) return name;
+  }
+  if (number_of<uint64_t>(request, kTokenId) == 0) return kTokenId;
+  if (number_of<uint32_t>(request, kSecretSerial) == 0) return kSecretSerial;
+  return {};
+}
+
 /// For the log: whatever a client may have written into it, it stays one word.
 std::string word(std::string_view text) {
   std::string safe;
@@ -215,8 +238,13 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
 /// login of a person, counts for nothing here: another site could have made it send the request.
 HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
   if (!identify_by_headers(request, visit) || visit->caller.via != manage::Identity::Via::kToken) {
-    return plain(403,
-                 "The management API is reached through the web server, which verifies the token first.");
+    std::string text =
+        "The management API is reached through the web server, which verifies the token first.";
+    std::string_view field = unusable_field(request, true);
+    if (is_web_server(request) && !field.empty()) {
+      text += fmt::format(" It has to send {} once, with a value of Tokengate's.", field);
+    }
+    return plain(403, text);
   }
   const std::string* type = request.header("Content-Type");
   if (type == nullptr) return plain(400, "There is more than one Content-Type.");
@@ -233,25 +261,22 @@ bool Site::is_web_server(const HttpRequest& request) const {
 
 bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
   if (!is_web_server(request)) return false;
-  const std::string* user = request.header("X-Tokengate-User");
-  const std::string* service = request.header("X-Tokengate-Service");
-  const std::string* token = request.header("X-Tokengate-Token");
-  if (user == nullptr || service == nullptr || token == nullptr || user->empty()) return false;
+  const bool with_token = names_token(request);
+  if (!with_token && !options_.server_login) return false;
+  if (!unusable_field(request, with_token).empty()) return false;
+  const std::string& service = *request.header(kService);
+  if (service != "cpanel" && service != "whm") return false;
   manage::Identity& caller = visit->caller;
-  caller.user = *user;
-  caller.token = *token;
-  caller.via = token->empty() ? manage::Identity::Via::kServer : manage::Identity::Via::kToken;
-  if (*service == "whm") {
-    caller.service = Service::kWhm;
-  } else if (*service != "cpanel") {
-    return false;
+  caller.user = *request.header(kUser);
+  caller.service = service == "whm" ? Service::kWhm : Service::kCpanel;
+  caller.via = with_token ? manage::Identity::Via::kToken : manage::Identity::Via::kServer;
+  if (with_token) {
+    caller.token = *request.header(kToken);
+    caller.token_id = number_of<uint64_t>(request, kTokenId);
+    caller.secret_serial = number_of<uint32_t>(request, kSecretSerial);
   }
-  caller.token_id = number_of<uint64_t>(request, "X-Tokengate-Token-Id");
-  caller.secret_serial = number_of<uint32_t>(request, "X-Tokengate-Secret-Serial");
-  visit->identified = caller.via == manage::Identity::Via::kToken
-                          ? caller.token_id != 0 && caller.secret_serial != 0
-                          : options_.server_login;
-  return visit->identified;
+  visit->identified = true;
+  return true;
 }
 
 bool Site::identify_by_session(const Guest& guest, Visit* visit) const {
