@@ -93,6 +93,14 @@ subtest 'whom it believes' => sub {
             for $field eq 'X-Tokengate-Token' ? '' : ('', 0, -1, '1x', '+1', '1, 1', '99999999999999999999');
         is($daemon->ask($list, [@who, "$field: 1"])->status, 403, "$field twice");
     }
+    for (['same-origin', 200], ['none', 200], ['cross-site', 403], ['same-site', 403], ['', 403], ['x', 403]) {
+        my ($site, $status) = @$_;
+        is($daemon->ask($list, [@who, "Sec-Fetch-Site: $site"])->status, $status, "a browser says: $site");
+    }
+    my $lured = $daemon->ask('GET /execute/Tokens/revoke?name=mailer', [@who, 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Dest: image']);
+    like($lured->body, qr/another site/, 'an image of another site is told why');
+    is($daemon->ask($list, [@who, 'Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'])->status, 403, 'a browser says it twice');
+    like($daemon->ask($list, \@who)->body, qr/"name":"mailer"/, 'and changes nothing');
     $daemon->stop;
 
     my $trusting = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--server-login'])->start;

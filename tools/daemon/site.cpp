@@ -96,6 +96,13 @@ Number number_of(const HttpRequest& request, std::string_view name) {
   return error == std::errc() && stop == end ? number : 0;
 }
 
+/// A browser that knows a token, from its dialog for user and password, sends it along by itself with
+/// whatever another site makes it ask; and says of that whose it is. What is no browser says nothing.
+bool is_another_sites_doing(const HttpRequest& request) {
+  const std::string* site = request.header("Sec-Fetch-Site");
+  return request.has("Sec-Fetch-Site") && (site == nullptr || (*site != "same-origin" && *site != "none"));
+}
+
 // What the web server says of a caller: of each the first two, of a token all five.
 constexpr std::string_view kUser = "X-Tokengate-User";
 constexpr std::string_view kService = "X-Tokengate-Service";
@@ -237,6 +244,9 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
 /// Scripts come with a token, through the web server. What a browser sends along by itself, a cookie or the
 /// login of a person, counts for nothing here: another site could have made it send the request.
 HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
+  if (is_another_sites_doing(request)) {
+    return plain(403, "The management API answers no call that another site made a browser send.");
+  }
   if (!identify_by_headers(request, visit) || visit->caller.via != manage::Identity::Via::kToken) {
     std::string text =
         "The management API is reached through the web server, which verifies the token first.";
