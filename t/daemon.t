@@ -188,8 +188,17 @@ subtest 'how long it waits' => sub {
     my $slow = $open->()->send($head . substr $body, 0, 8);
     sleep 1.5;
     is($slow->send(substr $body, 8)->response, undef, 'a request that took too long is dropped');
+    like($daemon->log, qr{POST /execute/Tokens/create_limited dropped}, '... which the log says');
     is($open->()->send($head . $body)->response->status, 200, 'one that did not is answered');
     is_deeply([map { $_->{name} } @{$store->{cli}->json(qw(token list shop))}], [qw(mailer manager slow)], 'once');
+    $daemon->stop;
+};
+
+subtest 'a log that cannot be written' => sub {
+    my $store  = new_store();
+    my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], log => '/dev/full')->start;
+    my $reply  = $daemon->ask('POST /execute/Tokens/create_limited', [identity(shop => 'cpanel', 'manager')], body => 'name=kept&features=email');
+    ok(decode_json($reply->body)->{data}{token}, 'the secret of a new token is still answered');
     $daemon->stop;
 };
 

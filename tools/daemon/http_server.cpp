@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "log.h"
+
 namespace tokengate::daemon {
 namespace {
 
@@ -46,9 +48,18 @@ struct Callbacks {
     }
   }
 
-  static void end(void*, MHD_Connection*, void** exchange, MHD_RequestTerminationCode) noexcept {
-    delete static_cast<HttpServer::Exchange*>(*exchange);
-    *exchange = nullptr;
+  static void end(void*, MHD_Connection*, void** context, MHD_RequestTerminationCode code) noexcept {
+    auto* exchange = static_cast<HttpServer::Exchange*>(*context);
+    if (exchange != nullptr && code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) {
+      log_dropped(*exchange, "the client was silent for too long");
+    }
+    delete exchange;
+    *context = nullptr;
+  }
+
+  static void log_dropped(const HttpServer::Exchange& exchange, std::string_view why) noexcept {
+    const HttpRequest& request = exchange.request;
+    log_line("{} {} dropped: {}", LogWord{request.method}, LogWord{request.path}, why);
   }
 
   static MHD_Result serve(void* server, MHD_Connection* connection, const char*, const char* method,
@@ -57,7 +68,10 @@ struct Callbacks {
     if (exchange == nullptr) return MHD_NO;
     auto* self = static_cast<HttpServer*>(server);
     // It cannot be answered before it is whole: libmicrohttpd has no answer in the middle of a body.
-    if (std::chrono::steady_clock::now() - exchange->start > self->longest_request_) return MHD_NO;
+    if (std::chrono::steady_clock::now() - exchange->start > self->longest_request_) {
+      log_dropped(*exchange, "it took too long to arrive");
+      return MHD_NO;
+    }
     try {
       if (!exchange->begun) {
         exchange->begun = true;

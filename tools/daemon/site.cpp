@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "assets.h"
+#include "log.h"
 #include "manage/manage.h"
 
 namespace tokengate::daemon {
@@ -126,13 +126,6 @@ std::string_view unusable_field(const HttpRequest& request, bool with_token) {
   return {};
 }
 
-/// For the log: whatever a client may have written into it, it stays one word.
-std::string word(std::string_view text) {
-  std::string safe;
-  for (char c : text.substr(0, 128)) safe += c > 0x20 && c < 0x7F && c != '"' ? c : '_';
-  return safe.empty() ? "-" : safe;
-}
-
 const char* via_name(manage::Identity::Via via) {
   switch (via) {
     case manage::Identity::Via::kServer:
@@ -159,6 +152,13 @@ struct Site::Visit {
   Result<Admin> store{{Code::kStore, "the store was not opened"}, {}};
 };
 
+/// One request at a time; whatever is thrown, its store is closed before the next one's is opened.
+struct Turn {
+  std::lock_guard<std::mutex> lock;
+  Result<Admin>& store;
+  ~Turn() { store = {}; }
+};
+
 /// Thrown: the store cannot be used. The log says why.
 struct StoreAway {};
 
@@ -170,24 +170,23 @@ HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s
     visit.now_unix_s = now_unix_s;
     HttpReply reply;
     {
-      std::lock_guard lock(mutex_);
+      Turn turn{std::lock_guard(mutex_), visit.store};
       try {
         reply = route(door, request, &visit);
       } catch (const StoreAway&) {
         reply = page_refusal(503, "The token store cannot be used now; the server's log says why.");
       }
-      visit.store = {};
     }
     protect(&reply);
     const manage::Identity& caller = visit.caller;
-    fmt::print(stderr, "tokengated: {} {} status={} user={} service={} via={} token={}\n",
-               word(request.method), word(request.path), reply.status,
-               visit.identified ? word(caller.user) : "-",
-               visit.identified ? service_name(caller.service) : "-",
-               visit.identified ? via_name(caller.via) : "-", visit.identified ? word(caller.token) : "-");
+    const bool known = visit.identified;
+    log_line("{} {} status={} user={} service={} via={} token={}", LogWord{request.method},
+             LogWord{request.path}, reply.status, LogWord{known ? std::string_view(caller.user) : ""},
+             known ? service_name(caller.service) : "-", known ? via_name(caller.via) : "-",
+             LogWord{known ? std::string_view(caller.token) : ""});
     return reply;
   } catch (const std::exception& problem) {
-    std::fprintf(stderr, "tokengated: %s\n", problem.what());
+    log_line("{}", problem.what());
     return {500, {}, {}};
   }
 }
@@ -208,7 +207,7 @@ HttpReply Site::route(Door door, const HttpRequest& request, Visit* visit) {
 Admin& Site::open_store(Visit* visit, Admin::Access access) const {
   visit->store = Admin::open(options_.store, access);
   if (visit->store.ok()) return visit->store.value;
-  fmt::print(stderr, "tokengated: {}\n", visit->store.status.message);
+  log_line("{}", visit->store.status.message);
   throw StoreAway{};
 }
 

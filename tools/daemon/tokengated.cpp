@@ -1,5 +1,4 @@
 // The management daemon `tokengated`: options, sockets, signals. site.cpp has what it answers.
-#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 
 #include "http_server.h"
 #include "listen.h"
+#include "log.h"
 #include "site.h"
 
 namespace {
@@ -132,13 +132,13 @@ void serve(const Options& options) {
   if (!server.is_running() || !login.is_running() || (page && !page->is_running()))
     throw std::runtime_error("the HTTP server does not start");
 
-  fmt::print(stderr, "tokengated: serving {} on {}{}\n", options.store, options.socket,
-             options.listen.empty() ? "" : " and " + options.listen);
+  log_line("serving {} on {}{}", options.store, options.socket,
+           options.listen.empty() ? "" : " and " + options.listen);
   int signal = 0;
   sigwait(&ending, &signal);
   unlink(options.socket.c_str());
   unlink(login_socket.c_str());
-  fmt::print(stderr, "tokengated: ended by signal {}\n", signal);
+  log_line("ended by signal {}", signal);
 }
 
 }  // namespace
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
   try {
     serve(options);
   } catch (const std::exception& problem) {
-    fmt::print(stderr, "tokengated: {}\n", problem.what());
+    log_line("{}", problem.what());
     return static_cast<int>(Code::kStore);
   }
   return 0;

@@ -4,6 +4,7 @@
 #   my $reply = $daemon->ask('POST /execute/Tokens/list', ['X-Tokengate-User: shop']);   # straight to the socket
 #
 # `options`: more arguments of the daemon. `web_user`: whose identity headers it believes (the tests' own user).
+# `log`: a file that it logs to, which log() does not show.
 package Tokengate::Daemon;
 
 use v5.36;
@@ -38,7 +39,7 @@ sub start ($self) {
     if (!$self->{pid}) {
         open STDIN,  '<',  '/dev/null'             or die $!;
         open STDOUT, '>>', "$self->{folder}/log" or die $!;
-        open STDERR, '>&', \*STDOUT             or die $!;
+        open STDERR, '>>', $config->{log} // "$self->{folder}/log" or die $!;
         exec {$command[0]} @command or POSIX::_exit(127);
     }
     my $deadline = time + 60;
