@@ -205,12 +205,18 @@ subtest 'a log that cannot be written' => sub {
 subtest 'when it opens the store' => sub {
     my $store  = new_store();
     my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0])->start;
+    my $cookie = sign_in($daemon, make_link($daemon));
+    my $page   = sub ($call) { $daemon->ask("POST /tokengate/api/$call", [@page, "Cookie: $cookie"], body => '{}')->status };
+    is($page->('session'), 200, 'for a session');
     rename $store->path, $store->path . '-away' or die $!;
+    is($page->('session'), 503, 'which does not go on without it');
+    is($page->('logout'), 200, 'but ends');
     is($daemon->ask('GET /execute/Tokens/list')->status, 403, 'not for nobody');
     is($daemon->ask('POST /tokengate/api/session', \@page, body => '{}')->status, 401, 'nor for the page of nobody');
     is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 503, 'for a caller, and says when it is away');
     rename $store->path . '-away', $store->path or die $!;
     is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 200, 'and when it is back it goes on');
+    is($page->('session'), 401, 'without the session that was ended');
     $daemon->stop;
 };
 

@@ -223,21 +223,25 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
   const bool known = identify_by_headers(request, visit);
   const Guest* guest = known ? nullptr : sessions_.find(cookie_of(request), visit->now_unix_s);
   if (!known && guest == nullptr) return page_refusal(401, "Nobody is signed in.");
+  if (name == "logout") return log_out(request, guest, visit);
   open_store(visit, access_of(name));
   if (!known && !identify_by_session(*guest, visit)) return page_refusal(401, "Nobody is signed in.");
-  if (name == "logout") {
-    sessions_.end(cookie_of(request));
-    HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
-    reply.headers.emplace_back(
-        "Set-Cookie",
-        fmt::format("{}=; Path={}; Max-Age=0; Secure; HttpOnly; SameSite=Strict", kCookie, kPage));
-    return reply;
-  }
   manage::Reply reply = manage::answer_page(visit->store.value, options_.settings,
                                             {request.method, request.path, request.query, "application/json",
                                              request.body, visit->caller, visit->now_unix_s},
                                             name);
   return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+}
+
+/// Needs no store: a session ends even while that cannot be opened.
+HttpReply Site::log_out(const HttpRequest& request, const Guest* guest, Visit* visit) {
+  if (guest != nullptr) name_guest(*guest, visit);
+  sessions_.end(cookie_of(request));
+  HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
+  reply.headers.emplace_back(
+      "Set-Cookie",
+      fmt::format("{}=; Path={}; Max-Age=0; Secure; HttpOnly; SameSite=Strict", kCookie, kPage));
+  return reply;
 }
 
 /// Scripts come with a token, through the web server. What a browser sends along by itself, a cookie or the
@@ -291,12 +295,16 @@ bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
 bool Site::identify_by_session(const Guest& guest, Visit* visit) const {
   Result<Account> account = visit->store.value.find_account(guest.user);
   if (!account.ok() || account.value.id != guest.account_id) return false;
+  name_guest(guest, visit);
+  return true;
+}
+
+void Site::name_guest(const Guest& guest, Visit* visit) {
   visit->caller = {};
   visit->caller.user = guest.user;
   visit->caller.service = guest.service;
   visit->caller.via = manage::Identity::Via::kSession;
   visit->identified = true;
-  return true;
 }
 
 /// `tokengate login` asks for it, as root or as the daemon's own user.
