@@ -145,6 +145,16 @@ bool has_sound_meta_pages(int file) noexcept {
   return false;
 }
 
+/// Gives a file of a store its mode and group, if it has others; 0 or the system's code. By name: to close
+/// another descriptor of the lock file would give up LMDB's locks on it.
+int set_mode(const std::string& file, mode_t mode, gid_t group) noexcept {
+  struct stat now {};
+  if (stat(file.c_str(), &now) != 0) return errno;
+  if (now.st_gid != group && chown(file.c_str(), static_cast<uid_t>(-1), group) != 0) return errno;
+  if ((now.st_mode & 07777) != mode && chmod(file.c_str(), mode) != 0) return errno;
+  return 0;
+}
+
 /// kDamaged if LMDB must not be let near the data file.
 StoreError check_meta_pages(const std::string& path) noexcept {
   int file = open(data_file(path).c_str(), O_RDONLY | O_CLOEXEC);
@@ -206,6 +216,8 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
+  // Likewise for a reader that is the store's owner. It may fail: to read it is not needed.
+  if (mode == Mode::kRead && lock.st_uid == geteuid()) set_mode(lock_file(path), kLockMode, file.st_gid);
   if (int code = acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid); code != 0) {
     close();
     return to_error(system_code_ = code);
@@ -592,15 +604,8 @@ uint64_t Cursor::integer_key() const noexcept {
 }
 
 StoreError set_store_modes(const std::string& path, gid_t group) noexcept {
-  auto set = [group](const std::string& file, mode_t mode) {
-    struct stat now {};
-    if (stat(file.c_str(), &now) != 0) return errno;
-    if (now.st_gid != group && chown(file.c_str(), static_cast<uid_t>(-1), group) != 0) return errno;
-    if ((now.st_mode & 07777) != mode && chmod(file.c_str(), mode) != 0) return errno;
-    return 0;
-  };
-  int data = set(data_file(path), kDataMode);
-  int lock = set(lock_file(path), kLockMode);
+  int data = set_mode(data_file(path), kDataMode, group);
+  int lock = set_mode(lock_file(path), kLockMode, group);
   return to_error(data != 0 ? data : lock);
 }
 

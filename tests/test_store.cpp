@@ -330,6 +330,26 @@ START_TEST(store_files_have_the_modes_that_protect_them) {
 }
 END_TEST
 
+START_TEST(a_lock_file_that_was_lost_comes_back_for_the_group) {
+  constexpr gid_t kGroup = 33;
+  StoreFixture fixture;
+  fixture.admin = {};
+  const bool root = geteuid() == 0;
+  const std::string lock = fixture.path() + "/lock.mdb";
+  if (root) ck_assert_int_eq(chown((fixture.path() + "/data.mdb").c_str(), 0, kGroup), 0);
+  umask(0077);
+  for (auto mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
+    ck_assert_int_eq(unlink(lock.c_str()), 0);
+    Environment environment;
+    ck_assert(environment.open(fixture.path(), mode) == StoreError::kNone);
+    struct stat file {};
+    ck_assert_int_eq(stat(lock.c_str(), &file), 0);
+    ck_assert_int_eq(file.st_mode & 07777, 0660);
+    if (root) ck_assert_uint_eq(file.st_gid, kGroup);
+  }
+}
+END_TEST
+
 START_TEST(a_user_of_the_group_can_read_and_not_write) {
   if (geteuid() != 0) return;  // only root can become somebody else
   constexpr gid_t kGroup = 33;
@@ -417,6 +437,7 @@ Suite* suite() {
   tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
   tcase_add_test(tcase, a_replaced_or_shortened_data_file_is_noticed);
   tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
+  tcase_add_test(tcase, a_lock_file_that_was_lost_comes_back_for_the_group);
   tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
   tcase_add_test(tcase, a_reader_that_may_not_know_what_was_acknowledged_does_not_read);
   tcase_add_test(tcase, every_error_has_a_sentence_with_the_path);
