@@ -43,7 +43,7 @@ sub start ($self) {
         exec {$command[0]} @command or POSIX::_exit(127);
     }
     my $deadline = time + 60;
-    until (IO::Socket::UNIX->new(Peer => $self->socket)) {
+    until (IO::Socket::UNIX->new(Peer => $self->socket . '.login')) {    # which it makes last
         die "tokengated did not start:\n" . $self->log
             if waitpid($self->{pid}, POSIX::WNOHANG()) == $self->{pid} || time > $deadline;
         sleep 0.02;
