@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lineage.h"
 #include "names.h"
 #include "policy.h"
 
@@ -123,21 +124,28 @@ void ActingBounds::require_within(Tables& tables, const WorkingAccount& account,
   }
 }
 
-void ActingBounds::require_offspring(Tables& tables, const WorkingToken& token) const {
-  if (!token_ || token.id == token_->id) return;
-  std::map<uint64_t, uint64_t> makers;
-  for (const WorkingToken& each : tables.tokens_of(token_->account_id, token_->service)) {
-    makers.emplace(each.id, each.parent_token_id);
-  }
-  // A maker is older than what it made, so this ends.
-  for (uint64_t maker = token.parent_token_id; maker >= token_->id;) {
-    if (maker == token_->id) return;
-    auto next = makers.find(maker);
-    if (next == makers.end() || next->second >= maker) break;
-    maker = next->second;
-  }
-  refuse("the token " + quote(token_->name) + " cannot rotate " + quote(token.name) +
-         ", which it did not make: the new secret would outlive it");
+std::set<uint64_t> ActingBounds::offspring(Tables& tables) const {
+  return descendants(tables.tokens_of(token_->account_id, token_->service), {token_->id});
+}
+
+void ActingBounds::require_descendant(Tables& tables, const WorkingToken& token,
+                                      std::string_view deed) const {
+  if (!token_ || offspring(tables).contains(token.id)) return;
+  refuse("the token " + quote(token_->name) + " cannot " + std::string(deed) + ' ' +
+         (token.id == token_->id ? "itself" : quote(token.name) + ", which it did not make") +
+         "; the account's owner can");
+}
+
+void ActingBounds::require_itself_or_descendant(Tables& tables, const WorkingToken& token,
+                                                std::string_view deed) const {
+  if (token_ && token.id != token_->id) require_descendant(tables, token, deed);
+}
+
+std::set<uint64_t> ActingBounds::not_its_own(Tables& tables, std::set<uint64_t> ids) const {
+  if (!token_) return {};
+  const std::set<uint64_t> own = offspring(tables);
+  std::erase_if(ids, [&](uint64_t id) { return own.contains(id); });
+  return ids;
 }
 
 }  // namespace tokengate

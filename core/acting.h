@@ -4,6 +4,7 @@
 #define TOKENGATE_ACTING_H_
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,9 +28,15 @@ class ActingBounds {
   /// later end, an earlier begin than both now and the acting token's, an address.
   void require_within(Tables& tables, const WorkingAccount& account, const WorkingToken& token) const;
 
-  /// Refuses tokens but the acting one and those that came of it: one that it gives a secret to must end with
-  /// it.
-  void require_offspring(Tables& tables, const WorkingToken& token) const;
+  /// Refuses tokens that did not come of the acting one; `deed` is the verb for the message. Under another
+  /// name, the acting token or a maker of it would escape whoever ends it together with its children.
+  void require_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
+  /// The same, but the acting token itself will do: a new secret must end with the token that gave it.
+  void require_itself_or_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
+  /// Those of `ids`, which are of the acting token's account and service, that did not come of it: itself,
+  /// its makers, strangers. If it ends them, what they made ends too, which would else be left without a
+  /// maker. None if no token acts.
+  std::set<uint64_t> not_its_own(Tables& tables, std::set<uint64_t> ids) const;
 
   /// For the record of a token that is made; 0 if no token acts.
   uint64_t parent_token_id() const { return token_ ? token_->id : 0; }
@@ -37,6 +44,9 @@ class ActingBounds {
   const WorkingToken* token() const { return token_ ? &*token_ : nullptr; }
 
  private:
+  /// The ids of what came of the acting token.
+  std::set<uint64_t> offspring(Tables& tables) const;
+
   int64_t now_unix_s_;
   std::optional<WorkingAccount> account_;
   std::optional<WorkingToken> token_;

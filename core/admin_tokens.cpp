@@ -6,6 +6,7 @@
 #include "address.h"
 #include "admin_impl.h"
 #include "hash.h"
+#include "lineage.h"
 #include "names.h"
 #include "policy.h"
 #include "token.h"
@@ -138,45 +139,6 @@ void name_parent(Tables& tables, uint32_t account_id, Token* token) {
   if (token->parent_id == 0) return;
   for (const WorkingToken& other : tables.tokens_of(account_id, token->service)) {
     if (other.id == token->parent_id) token->parent = other.name;
-  }
-}
-
-/// Ends those of `family`, which are tokens of one account, whose ids are in `ended`. The children of each
-/// become its maker's, so that a token still answers for all that came of it.
-void remove_tokens(Tables& tables, const WorkingAccount& account, const std::vector<WorkingToken>& family,
-                   const std::set<uint64_t>& ended) {
-  std::map<uint64_t, uint64_t> heirs;
-  for (const WorkingToken& token : family) {
-    if (!ended.contains(token.id)) continue;
-    tables.erase_token(token);
-    if (token.parent_token_id != 0) heirs.emplace(token.id, token.parent_token_id);
-  }
-  // A maker is older than what it made, so its own heir is known first.
-  for (auto& [id, heir] : heirs) {
-    if (auto next = heirs.find(heir); next != heirs.end()) heir = next->second;
-  }
-  for (const WorkingToken& token : family) {
-    auto heir = heirs.find(token.parent_token_id);
-    if (heir == heirs.end() || ended.contains(token.id)) continue;
-    WorkingToken child = token;
-    child.parent_token_id = heir->second;
-    tables.put_token(account, child);
-  }
-}
-
-/// Adds to `tokens` what they made, directly or through others. `family`: all tokens of their account.
-void add_descendants(const std::vector<WorkingToken>& family, std::vector<WorkingToken>* tokens) {
-  std::multimap<uint64_t, const WorkingToken*> children;
-  for (const WorkingToken& token : family) {
-    if (token.parent_token_id != 0) children.emplace(token.parent_token_id, &token);
-  }
-  std::set<uint64_t> known;
-  for (const WorkingToken& token : *tokens) known.insert(token.id);
-  for (size_t i = 0; i < tokens->size(); ++i) {
-    auto [first, last] = children.equal_range((*tokens)[i].id);
-    for (; first != last; ++first) {
-      if (known.insert(first->second->id).second) tokens->push_back(*first->second);
-    }
   }
 }
 
@@ -359,6 +321,7 @@ Status Admin::rename_token(const Change& change, const std::string& username, Se
     bounds.require_own(account, service);
     WorkingToken token = tables.token(account, service, name);
     bounds.require_within(tables, account, token);
+    bounds.require_descendant(tables, token, "rename");
     apply_name(tables, account, new_name, &token);
     tables.put_token(account, token);
     tables.journal(change, "token.rename", object_name(username, service, name),
@@ -377,7 +340,10 @@ Result<Token> Admin::update_token(const Change& change, const std::string& usern
     apply(tables, account, update, &token);
     bounds.require_within(tables, account, token);
     const bool renamed = update.name && *update.name != name;
-    if (renamed) apply_name(tables, account, *update.name, &token);
+    if (renamed) {
+      bounds.require_descendant(tables, token, "rename");
+      apply_name(tables, account, *update.name, &token);
+    }
     tables.put_token(account, token);
     result.value = token_of(username, token, tables.acl_names(service));
     name_parent(tables, account.id, &result.value);
@@ -399,7 +365,7 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
     if (!account.active) refuse("the account " + quote(username) + " is suspended; unsuspend it first");
     WorkingToken token = tables.token(account, service, name);
     bounds.require_within(tables, account, token);
-    bounds.require_offspring(tables, token);
+    bounds.require_itself_or_descendant(tables, token, "rotate");
     bool former_runs = token.has_former && change.now_unix_s < token.former_retires_unix_s;
     if (former_runs && overlap_s > 0) {
       refuse("the former secret of this token is still accepted until " +
@@ -437,24 +403,26 @@ Result<uint64_t> Admin::revoke_tokens(const Change& change, const std::string& u
   result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
     WorkingAccount account = tables.account(username);
     bounds.require_own(account, service);
-    std::vector<WorkingToken> tokens;
+    std::set<uint64_t> named;
+    std::vector<WorkingToken> family;
+    bool touches_others = with_children || bounds.token() != nullptr;
     for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
-      tokens.push_back(tables.token(account, service, name));
+      family.push_back(tables.token(account, service, name));
+      named.insert(family.back().id);
+      touches_others = touches_others || family.back().parent_token_id != 0;
     }
-    const size_t named = tokens.size();
-    const bool touches_others =
-        with_children || std::any_of(tokens.begin(), tokens.end(),
-                                     [](const WorkingToken& token) { return token.parent_token_id != 0; });
-    const std::vector<WorkingToken> family = touches_others ? tables.tokens_of(account.id, service) : tokens;
-    if (with_children) add_descendants(family, &tokens);
-    std::set<uint64_t> ended;
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      ended.insert(tokens[i].id);
-      tables.journal(change, "token.revoke", object_name(username, service, tokens[i].name),
-                     remarked(change, i < named ? "" : "with the token that made it"));
+    if (touches_others) family = tables.tokens_of(account.id, service);
+    std::set<uint64_t> makers = named;
+    if (!with_children) makers = bounds.not_its_own(tables, named);
+    std::set<uint64_t> ended = descendants(family, makers);
+    ended.insert(named.begin(), named.end());
+    for (const WorkingToken& token : family) {
+      if (!ended.contains(token.id)) continue;
+      tables.journal(change, "token.revoke", object_name(username, service, token.name),
+                     remarked(change, named.contains(token.id) ? "" : "with the token that made it"));
     }
     remove_tokens(tables, account, family, ended);
-    result.value = tokens.size();
+    result.value = ended.size();
   });
   return result;
 }

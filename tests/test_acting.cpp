@@ -251,8 +251,7 @@ END_TEST
 
 START_TEST(a_sibling_within_is_managed_but_never_widened) {
   Panel panel;
-  panel.add_token(Panel::child("sibling"));
-  ck_assert_ok(panel.admin.rename_token(Panel::by(), "reseller", kWhm, "sibling", "kin"));
+  panel.add_token(Panel::child("kin"));
   ck_assert_ok(
       panel.admin.update_token(Panel::by(), "reseller", kWhm, "kin", {.acls = {{"create-acct"}}}).status);
   const TokenUpdate wider[] = {
@@ -455,7 +454,7 @@ START_TEST(a_token_gives_secrets_to_what_ends_with_it_only) {
   ck_assert_ok(panel.make(offspring("niece"), Panel::by("equal")));
   for (const char* name : {"manager", "child", "grandchild"}) ck_assert_ok(rotate("manager", name));
   for (const char* name : {"equal", "smaller", "niece"}) {
-    ck_assert_fails(rotate("manager", name), Code::kRefused, "outlive");
+    ck_assert_fails(rotate("manager", name), Code::kRefused, "did not make");
   }
   for (const char* name : {"manager", "equal"}) {
     ck_assert_fails(rotate("child", name), Code::kRefused, "cannot");
@@ -534,6 +533,108 @@ START_TEST(children_go_with_their_parent_when_asked) {
       panel.admin.revoke_tokens(change_at(), "reseller", kWhm, {"manager", "d", "d"}, true).value, 2);
   ck_assert(!panel.exists("manager") && !panel.exists("d") && panel.exists("mine"));
   ck_assert_ok(panel.admin.verify_journal().status);
+}
+END_TEST
+
+START_TEST(a_token_cannot_leave_its_lineage_by_ending_its_maker) {
+  struct Family : Panel {
+    Family() {
+      auto twin = [](const char* name) {
+        NewToken token = manager(name);
+        token.not_before_unix_s = 0;
+        return token;
+      };
+      add_token(manager("stranger"));
+      ck_assert_ok(make(twin("nightly")));
+      ck_assert_ok(make(twin("hourly"), by("nightly")));
+      ck_assert_ok(make(child("leaf"), by("hourly")));
+      ck_assert_ok(make(child("leaf-of-stranger"), by("stranger")));
+    }
+    std::string left() {
+      std::string names;
+      for (const Token& token : admin.list_tokens("reseller", kWhm).value) names += token.name + ' ';
+      return names;
+    }
+  };
+  const struct {
+    const char* by;
+    const char* ended;
+    const char* left;
+  } rows[] = {
+      // Itself, a maker, or a stranger: and all that came of it.
+      {"manager", "manager", "leaf-of-stranger stranger "},
+      {"nightly", "nightly", "leaf-of-stranger manager stranger "},
+      {"nightly", "manager", "leaf-of-stranger stranger "},
+      {"hourly", "manager", "leaf-of-stranger stranger "},
+      {"hourly", "nightly", "leaf-of-stranger manager stranger "},
+      {"stranger", "manager", "leaf-of-stranger stranger "},
+      {"stranger", "nightly", "leaf-of-stranger manager stranger "},
+      // What came of it has an heir that came of it too, or is itself.
+      {"manager", "nightly", "hourly leaf leaf-of-stranger manager stranger "},
+      {"manager", "hourly", "leaf leaf-of-stranger manager nightly stranger "},
+      {"nightly", "hourly", "leaf leaf-of-stranger manager nightly stranger "},
+  };
+  for (const auto& row : rows) {
+    Family family;
+    const uint64_t entries = family.journal_entries();
+    const uint64_t before = family.admin.list_tokens("reseller", kWhm).value.size();
+    auto gone = family.admin.revoke_tokens(Panel::by(row.by), "reseller", kWhm, {row.ended}, false);
+    ck_assert_ok(gone.status);
+    ck_assert_msg(family.left() == row.left, "%s ends %s: %s", row.by, row.ended, family.left().c_str());
+    ck_assert_uint_eq(gone.value, before - family.admin.list_tokens("reseller", kWhm).value.size());
+    // Each has its entry.
+    ck_assert_uint_eq(family.journal_entries() - entries, gone.value);
+    for (const JournalEntry& entry : family.admin.read_journal(entries + 1, 10).value) {
+      const bool named = entry.object == std::string("reseller/whm/") + row.ended;
+      ck_assert_view_eq(entry.detail, named ? "" : "with the token that made it");
+    }
+    // Whoever is left leads to the one that leaked.
+    if (family.exists("manager") && std::string(row.by) == "manager") {
+      ck_assert_ok(family.admin.revoke_tokens(change_at(), "reseller", kWhm, {"manager"}, true).status);
+      ck_assert_view_eq(family.left(), "leaf-of-stranger stranger ");
+    }
+  }
+
+  // A person can leave them; they go on naming what made them.
+  Family family;
+  const uint64_t id = family.find("manager").id;
+  ck_assert_ok(family.admin.revoke_token(change_at(), "reseller", kWhm, "manager"));
+  const Token nightly = family.find("nightly");
+  ck_assert_uint_eq(nightly.parent_id, id);
+  ck_assert_view_eq(nightly.parent, "");
+}
+END_TEST
+
+START_TEST(a_token_renames_only_what_came_of_it) {
+  Panel panel;
+  NewToken twin = Panel::manager("child");
+  twin.not_before_unix_s = 0;
+  ck_assert_ok(panel.make(twin));
+  ck_assert_ok(panel.make(Panel::child("grandchild"), Panel::by("child")));
+  panel.add_token(Panel::child("sibling"));
+  const struct {
+    const char* by;
+    const char* name;
+    const char* words;
+  } rows[] = {{"manager", "manager", "cannot rename itself"},
+              {"child", "child", "cannot rename itself"},
+              {"child", "manager", "did not make"},
+              {"manager", "sibling", "did not make"}};
+  const uint64_t entries = panel.journal_entries();
+  for (const auto& row : rows) {
+    const Change by = Panel::by(row.by);
+    ck_assert_fails(panel.admin.rename_token(by, "reseller", kWhm, row.name, "other"), Code::kRefused,
+                    row.words);
+    ck_assert_fails(panel.admin.update_token(by, "reseller", kWhm, row.name, {.name = "other"}).status,
+                    Code::kRefused, row.words);
+  }
+  ck_assert_uint_eq(panel.journal_entries(), entries);
+  // The name that it has is no new one.
+  ck_assert_ok(
+      panel.admin.update_token(Panel::by(), "reseller", kWhm, "manager", {.name = "manager"}).status);
+  ck_assert_ok(panel.admin.rename_token(Panel::by(), "reseller", kWhm, "grandchild", "leaf"));
+  ck_assert_ok(panel.admin.update_token(Panel::by(), "reseller", kWhm, "child", {.name = "kid"}).status);
+  ck_assert_view_eq(panel.find("leaf").parent, "kid");
 }
 END_TEST
 
@@ -647,6 +748,8 @@ Suite* suite() {
   tcase_add_test(tcase, the_warning_of_the_managing_acl_promises_no_more);
   tcase_add_test(tcase, an_account_has_many_tokens_but_not_any_number);
   tcase_add_test(tcase, children_go_with_their_parent_when_asked);
+  tcase_add_test(tcase, a_token_cannot_leave_its_lineage_by_ending_its_maker);
+  tcase_add_test(tcase, a_token_renames_only_what_came_of_it);
   tcase_add_test(tcase, a_purged_tokens_children_become_its_makers);
   tcase_add_test(tcase, a_secret_leads_to_a_token_of_its_own_account_only);
   tcase_add_test(tcase, a_secret_from_elsewhere_is_stored_once_and_never_by_a_token);

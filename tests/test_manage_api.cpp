@@ -511,6 +511,38 @@ START_TEST(the_journal_says_who_and_how) {
 }
 END_TEST
 
+START_TEST(what_a_revoked_token_made_is_never_passed_over) {
+  ManageFixture fixture;
+  fixture.caller = ManageFixture::person("shop", kCpanel);
+  fixture.call("/execute/Tokens/create_full_access?name=leaked");
+  const std::string gone =
+      "#" + std::to_string(fixture.admin.find_token("shop", kCpanel, "leaked").value.id) + ", which is gone";
+  fixture.caller = fixture.with_token("shop", kCpanel, "leaked");
+  fixture.call("/execute/Tokens/create_full_access?name=nightly");
+  ck_assert_int_eq(fixture.call("/execute/Tokens/rename?name=leaked&new_name=other")["status"], 0);
+
+  fixture.caller = ManageFixture::person("shop", kCpanel);
+  fixture.call("/execute/Tokens/revoke?name=leaked");
+  ck_assert_json(fixture.call("/execute/Tokens/get_details?name=nightly")["data"]["parent"],
+                 ('"' + gone + '"').c_str());
+  ck_assert(fixture.page("tokens", {{"account", "shop"}, {"service", "cpanel"}}).dump().find(gone) !=
+            std::string::npos);
+  // Nobody knows any more what it made, so this is no success; without the children it is, as documented.
+  const TestJson refused = fixture.call("/execute/Tokens/revoke?name=leaked&with_children=1");
+  ck_assert_int_eq(refused["status"], 0);
+  ck_assert(refused["errors"][0].get<std::string>().find("no API token") != std::string::npos);
+  ck_assert_json(fixture.call("/execute/Tokens/revoke?name=leaked")["data"], "1");
+  ck_assert(fixture.admin.find_token("shop", kCpanel, "nightly").ok());
+
+  // Ending itself, it takes along what it made.
+  fixture.call("/execute/Tokens/create_full_access?name=leaked");
+  fixture.caller = fixture.with_token("shop", kCpanel, "leaked");
+  fixture.call("/execute/Tokens/create_full_access?name=weekly");
+  ck_assert_json(fixture.call("/execute/Tokens/revoke?name=leaked")["data"], "1");
+  ck_assert(!fixture.admin.find_token("shop", kCpanel, "weekly").ok());
+}
+END_TEST
+
 Suite* suite() {
   Suite* suite = suite_create("manage_api");
   TCase* tcase = tcase_create("manage_api");
@@ -528,6 +560,7 @@ Suite* suite() {
   tcase_add_test(tcase, only_plain_requests_of_known_callers_are_served);
   tcase_add_test(tcase, a_call_that_waited_acts_no_more_as_another);
   tcase_add_test(tcase, the_journal_says_who_and_how);
+  tcase_add_test(tcase, what_a_revoked_token_made_is_never_passed_over);
   suite_add_tcase(suite, tcase);
   return suite;
 }

@@ -132,7 +132,7 @@ struct Battlefield : ManageFixture {
     restore();
   }
 
-  /// The attacker, an equal, one with more in each respect, and one for the other service.
+  /// The attacker, one that it made, an equal, one with more in each respect, and one for the other service.
   void restore() {
     ck_assert_ok(admin.revoke_all_tokens(change_at(), "owner", {}).status);
     NewToken token = {.account = "owner",
@@ -142,8 +142,12 @@ struct Battlefield : ManageFixture {
                       .addresses = {"192.0.2.0/24", "2001:db8::/32"},
                       .expires_unix_s = kEnd};
     add_token(token);
-    token.name = "equal";
+    token.name = "child";
     token.acls = {"first"};
+    Change by_manager = change_at();
+    by_manager.acting = ActingToken{"owner", service_, "manager"};
+    ck_assert_ok(admin.create_token(by_manager, token).status);
+    token.name = "equal";
     add_token(token);
     token.name = "bigger1";
     token.acls = {"first", "third"};
@@ -286,7 +290,8 @@ struct Battlefield : ManageFixture {
   int attacks_ = 0, done_ = 0, secrets_ = 0, granted_ = 0;
 };
 
-constexpr const char* kTargets[] = {"new", "manager", "equal", "bigger1", "bigger2", "bigger3", "elsewhere"};
+constexpr const char* kTargets[] = {"new",     "manager", "child",   "equal",
+                                    "bigger1", "bigger2", "bigger3", "elsewhere"};
 
 }  // namespace
 

@@ -27,6 +27,9 @@ std::optional<std::vector<std::string>> whitelist(const Params& params);
 
 /// Null for what never ends.
 Json end_json(int64_t expires_unix_s);
+/// The name of the token that made it, `#12, which is gone` with its id if there is none any more, null if
+/// none did.
+Json parent_json(const Token& token);
 /// Adds `last_used`, `last_address` and `use_count`: null for what is not known.
 void add_use(const TokenUse& use, Json* json);
 /// Null for any address; IPv6 written out in full, as the panel does.

@@ -344,7 +344,16 @@ IssuedToken Operations::rotate(const Scope& scope, const std::string& name, int6
 }
 
 uint64_t Operations::revoke(const Scope& scope, const std::vector<std::string>& names, bool with_children) {
-  for (const std::string& name : names) existing(scope, name);
+  for (const std::string& name : names) {
+    if (with_children && !find(scope, name)) {
+      throw Refused{
+          "There is no API token " + in_quotes(name) +
+              ", so what it may have made is not known; nothing was revoked. The list of tokens says "
+              "what made each.",
+          Field::kName};
+    }
+    existing(scope, name);
+  }
   return value_of(admin_.revoke_tokens(change(), scope.account, scope.service, names, with_children));
 }
 

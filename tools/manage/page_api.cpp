@@ -146,7 +146,7 @@ Json token_json(const Token& token, const TokenUse& use) {
                {"last_address", used ? Json(use.last_address) : Json()},
                {"use_count", use.known ? Json(use.count) : Json()},
                {"note", token.note},
-               {"parent", text_or_null(token.parent)},
+               {"parent", parent_json(token)},
                {"former_secret_until_unix_s", nullptr}};
   if (token.former_secret_until_unix_s)
     json["former_secret_until_unix_s"] = *token.former_secret_until_unix_s;

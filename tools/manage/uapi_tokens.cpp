@@ -18,7 +18,7 @@ Json token_json(const Token& token, const TokenUse& use) {
                {"features", token.acls},
                {"readonly", token.read_only ? 1 : 0},
                {"whitelist_ips", whitelist_json(token)},
-               {"parent", token.parent.empty() ? Json() : Json(token.parent)}};
+               {"parent", parent_json(token)}};
   add_use(use, &json);
   return json;
 }
@@ -90,12 +90,12 @@ Outcome rotate(Operations& operations, const Scope& scope, const Params& params)
               operations.rotate(scope, params.required("name"), params.number("overlap").value_or(0)))};
 }
 
-/// As documented, a token that never existed counts as revoked.
+/// As documented, a token that never existed counts as revoked; its children cannot.
 Outcome revoke(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "with_children"});
   const std::string name = params.required("name");
-  if (operations.find(scope, name))
-    operations.revoke(scope, {name}, params.flag("with_children").value_or(false));
+  const bool with_children = params.flag("with_children").value_or(false);
+  if (with_children || operations.find(scope, name)) operations.revoke(scope, {name}, with_children);
   return {.data = 1};
 }
 

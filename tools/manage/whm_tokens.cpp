@@ -63,7 +63,7 @@ Outcome list(Operations& operations, const Params&) {
     json["acls"] = privilege_map(operations, token);
     json["has_full_access"] = token.full_access ? 1 : 0;
     json["readonly"] = token.read_only ? 1 : 0;
-    json["parent"] = token.parent.empty() ? Json() : Json(token.parent);
+    json["parent"] = parent_json(token);
     add_use(uses[i], &json);
     tokens[token.name] = json;
   }
@@ -127,6 +127,11 @@ std::optional<std::vector<std::string>> whitelist(const Params& params) {
 
 Json end_json(int64_t expires_unix_s) {
   return expires_unix_s == kNeverExpires ? Json() : Json(expires_unix_s);
+}
+
+Json parent_json(const Token& token) {
+  if (token.parent_id == 0) return nullptr;
+  return token.parent.empty() ? "#" + std::to_string(token.parent_id) + ", which is gone" : token.parent;
 }
 
 void add_use(const TokenUse& use, Json* json) {

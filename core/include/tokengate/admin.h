@@ -66,7 +66,8 @@ struct Change {
   /// nothing else; a token that it makes or changes must have nothing, before and after, that it has not
   /// itself: no other ACL, no full access unless it has that, no later end, no address outside one of its
   /// ranges. A new secret it gives only to itself and to what came of it: with another's it would live on
-  /// when it is revoked together with its children. Ending a token needs no more than managing. kRefused
+  /// when it is revoked together with its children. A new name it gives only to what came of it. It can end
+  /// any; if that is itself, or did not come of it, everything that came of that token ends too. kRefused
   /// otherwise.
   std::optional<ActingToken> acting = {};
   std::string remark = {};  ///< ends the journal's detail; printable ASCII
@@ -395,7 +396,7 @@ class Admin {
                       const std::string& name);
   /// All of `names` or, if one does not exist, none. `with_children`: and all tokens that they made, and
   /// those made by these, and so on. Returns how many. The children of a token that ends without them become
-  /// its own maker's.
+  /// its own maker's, or if it has none keep its id as their parent_id.
   Result<uint64_t> revoke_tokens(const Change& change, const std::string& username, Service service,
                                  const std::vector<std::string>& names, bool with_children);
   /// Of one account and, if given, one service. Returns how many.
