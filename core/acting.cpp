@@ -61,6 +61,14 @@ std::string range_outside(const std::string& inner, const std::string& outer) {
   return outside;
 }
 
+/// Whether `after` may do anything, ever, that `before`, the same token, may not.
+bool is_widened(const WorkingToken& before, const WorkingToken& after, int64_t now_unix_s) {
+  const bool more_acls = !before.full_access && (after.full_access || !before.acls.contains(after.acls));
+  const bool earlier = std::max(after.not_before_unix_s, now_unix_s) < before.not_before_unix_s;
+  return more_acls || earlier || after.expires_unix_s > before.expires_unix_s ||
+         (before.read_only && !after.read_only) || !range_outside(after.ranges, before.ranges).empty();
+}
+
 }  // namespace
 
 ActingBounds::ActingBounds(Tables& tables, const Change& change, bool for_change)
@@ -139,6 +147,11 @@ void ActingBounds::require_descendant(Tables& tables, const WorkingToken& token,
 void ActingBounds::require_itself_or_descendant(Tables& tables, const WorkingToken& token,
                                                 std::string_view deed) const {
   if (token_ && token.id != token_->id) require_descendant(tables, token, deed);
+}
+
+void ActingBounds::require_narrower(Tables& tables, const WorkingToken& before,
+                                    const WorkingToken& after) const {
+  if (token_ && is_widened(before, after, now_unix_s_)) require_descendant(tables, before, "widen");
 }
 
 std::set<uint64_t> ActingBounds::not_its_own(Tables& tables, std::set<uint64_t> ids) const {

@@ -33,6 +33,9 @@ class ActingBounds {
   void require_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
   /// The same, but the acting token itself will do: a new secret must end with the token that gave it.
   void require_itself_or_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
+  /// Refuses what gives a token more than it had, unless it came of the acting one: it would keep that when
+  /// the acting one is ended.
+  void require_narrower(Tables& tables, const WorkingToken& before, const WorkingToken& after) const;
   /// Those of `ids`, which are of the acting token's account and service, that did not come of it: itself,
   /// its makers, strangers. If it ends them, what they made ends too, which would else be left without a
   /// maker. None if no token acts.

@@ -337,8 +337,10 @@ Result<Token> Admin::update_token(const Change& change, const std::string& usern
     bounds.require_own(account, service);
     WorkingToken token = tables.token(account, service, name);
     bounds.require_within(tables, account, token);
+    const WorkingToken before = token;
     apply(tables, account, update, &token);
     bounds.require_within(tables, account, token);
+    bounds.require_narrower(tables, before, token);
     const bool renamed = update.name && *update.name != name;
     if (renamed) {
       bounds.require_descendant(tables, token, "rename");

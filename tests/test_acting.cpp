@@ -252,8 +252,7 @@ END_TEST
 START_TEST(a_sibling_within_is_managed_but_never_widened) {
   Panel panel;
   panel.add_token(Panel::child("kin"));
-  ck_assert_ok(
-      panel.admin.update_token(Panel::by(), "reseller", kWhm, "kin", {.acls = {{"create-acct"}}}).status);
+  ck_assert_ok(panel.admin.update_token(Panel::by(), "reseller", kWhm, "kin", {.note = "x"}).status);
   const TokenUpdate wider[] = {
       {.acls = {{"list-accts", "kill-acct"}}},   {.full_access = true},
       {.addresses = std::vector<std::string>{}}, {.addresses = {{"0.0.0.0/0"}}},
@@ -275,6 +274,83 @@ START_TEST(a_sibling_within_is_managed_but_never_widened) {
     return token;
   }()),
                   Code::kRefused, "\"create-acct\"");
+}
+END_TEST
+
+START_TEST(a_token_widens_only_what_came_of_it) {
+  // All within what `manager` has: refused because the other would keep it when `manager` is ended.
+  const struct {
+    const char* what;
+    TokenUpdate update;
+  } wider[] = {
+      {"an ACL more", {.acls = {{"create-acct", "list-accts"}}}},
+      {"another ACL", {.acls = {{"create-acct"}}}},
+      {"the managing ACL", {.acls = {{"list-accts", "manage-api-tokens"}}}},
+      {"a later end", {.expires_unix_s = kNow + kDay + 1}},
+      {"an earlier begin", {.not_before_unix_s = kNow + 9}},
+      {"no begin", {.not_before_unix_s = 0}},
+      {"an address more", {.addresses = {{"192.0.2.7", "192.0.2.8"}}}},
+      {"another address", {.addresses = {{"192.0.2.8"}}}},
+      {"a wider range", {.addresses = {{"192.0.2.0/24"}}}},
+      {"read-only off", {.read_only = false}},
+      {"one thing more, the rest less",
+       {.acls = {{"create-acct"}}, .addresses = {{"192.0.2.7"}}, .expires_unix_s = kNow + 20}},
+  };
+  const TokenUpdate narrower[] = {
+      {.note = "x"},
+      {.not_before_unix_s = kNow + 11},
+      {.expires_unix_s = kNow + kDay - 1},
+      {.acls = {{"list-accts"}}, .read_only = true, .addresses = {{"192.0.2.7"}}}};
+  auto token = [](const char* name) {
+    NewToken token = Panel::child(name);
+    token.read_only = true;
+    token.not_before_unix_s = kNow + 10;
+    return token;
+  };
+  for (const auto& row : wider) {
+    Panel panel;
+    panel.add_token(Panel::manager("equal"));
+    panel.add_token(token("sibling"));
+    ck_assert_ok(panel.make(token("niece"), Panel::by("equal")));
+    ck_assert_ok(panel.make(token("child")));
+    const uint64_t entries = panel.journal_entries();
+    for (const char* name : {"sibling", "niece"}) {
+      const Status status = panel.admin.update_token(Panel::by(), "reseller", kWhm, name, row.update).status;
+      ck_assert_msg(status.code == Code::kRefused && status.message.find("cannot widen") != std::string::npos,
+                    "%s: %s", row.what, status.message.c_str());
+    }
+    ck_assert_uint_eq(panel.journal_entries(), entries);
+    ck_assert_ok(panel.admin.update_token(Panel::by(), "reseller", kWhm, "child", row.update).status);
+    for (const TokenUpdate& update : narrower) {
+      ck_assert_ok(panel.admin.update_token(Panel::by(), "reseller", kWhm, "sibling", update).status);
+    }
+  }
+
+  Panel panel;
+  const auto update = [&](const char* by, const char* name, const TokenUpdate& what) {
+    return panel.admin.update_token(Panel::by(by), "reseller", kWhm, name, what).status;
+  };
+  // One that has ended is not revived, not even to an end that it had before.
+  panel.add_token(Panel::child("ended"));
+  ck_assert_ok(update("manager", "ended", {.expires_unix_s = kNow}));
+  ck_assert_fails(update("manager", "ended", {.expires_unix_s = kNow + 1}), Code::kRefused, "cannot widen");
+  // No limit of addresses, and full access, of whoever has them itself.
+  NewToken full = {.account = "reseller", .service = kWhm, .name = "full", .full_access = true};
+  panel.add_token(full);
+  full.name = "narrowed";
+  panel.add_token(full);
+  panel.add_token(Panel::child("sibling"));
+  ck_assert_fails(update("full", "sibling", {.full_access = true}), Code::kRefused, "cannot widen");
+  ck_assert_fails(update("full", "sibling", {.addresses = std::vector<std::string>{}}), Code::kRefused,
+                  "cannot widen");
+  ck_assert_fails(update("full", "sibling", {.expires_unix_s = kNeverExpires}), Code::kRefused,
+                  "cannot widen");
+  ck_assert_ok(update("full", "narrowed", {.acls = {{"passwd"}}, .addresses = {{"::/0"}}}));
+  // Nor itself: with `all` it has every ACL, but only as long as its account has `all`.
+  ck_assert_ok(panel.admin.grant_acls(change_at(), "reseller", kWhm, {"all"}));
+  panel.add_token({.account = "reseller", .service = kWhm, .name = "root", .acls = {"all"}});
+  ck_assert_fails(update("root", "root", {.acls = {{"all", "passwd"}}}), Code::kRefused,
+                  "cannot widen itself");
 }
 END_TEST
 
@@ -738,6 +814,7 @@ Suite* suite() {
   tcase_add_test(tcase, ranges_within_the_makers_ranges_are_allowed);
   tcase_add_test(tcase, a_sibling_with_more_is_left_alone);
   tcase_add_test(tcase, a_sibling_within_is_managed_but_never_widened);
+  tcase_add_test(tcase, a_token_widens_only_what_came_of_it);
   tcase_add_test(tcase, a_token_that_may_not_act_does_nothing);
   tcase_add_test(tcase, another_token_of_the_same_name_is_another);
   tcase_add_test(tcase, full_access_is_worth_what_the_account_has);

@@ -193,6 +193,12 @@ struct Battlefield : ManageFixture {
            a.former_secret_until_unix_s == b.former_secret_until_unix_s;
   }
 
+  /// Of tokens that are within: their addresses were the manager's own.
+  static bool no_wider(const Token& was, const Token& is) {
+    return was.name == is.name && is.expires_unix_s <= was.expires_unix_s &&
+           std::includes(was.acls.begin(), was.acls.end(), is.acls.begin(), is.acls.end());
+  }
+
   /// Every secret in the reply, tried on what the attacker may not do.
   void try_secrets(const std::string& reply, const std::string& what) {
     for (size_t at = 0; at + 32 <= reply.size(); ++at) {
@@ -279,6 +285,10 @@ struct Battlefield : ManageFixture {
           std::find_if(before_.begin(), before_.end(), [&](const Token& t) { return t.id == token.id; });
       const bool unchanged = was != before_.end() && same(*was, token);
       ck_assert_msg(unchanged || is_within(token), "%s: %s came to have more", what.c_str(),
+                    token.name.c_str());
+      // What it did not make gains nothing that would outlive it.
+      const bool stranger = was != before_.end() && was->name != "child";
+      ck_assert_msg(unchanged || !stranger || no_wider(*was, token), "%s: %s was widened", what.c_str(),
                     token.name.c_str());
     }
     restore();

@@ -66,7 +66,8 @@ struct Change {
   /// nothing else; a token that it makes or changes must have nothing, before and after, that it has not
   /// itself: no other ACL, no full access unless it has that, no later end, no address outside one of its
   /// ranges. A new secret it gives only to itself and to what came of it: with another's it would live on
-  /// when it is revoked together with its children. A new name it gives only to what came of it. It can end
+  /// when it is revoked together with its children. A new name, or more than a token had
+  /// before, it gives only to what came of it. It can end
   /// any; if that is itself, or did not come of it, everything that came of that token ends too. kRefused
   /// otherwise.
   std::optional<ActingToken> acting = {};
