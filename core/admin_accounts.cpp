@@ -41,7 +41,7 @@ Account account_of(Tables& tables, const WorkingAccount& working, const Tables::
   account.tokens_enabled = working.tokens_enabled;
   account.created_unix_s = working.created_unix_s;
   for (size_t i = 0; i < 2; ++i) account.acls[i] = Tables::acl_texts(working.acls[i], names[i]);
-  account.token_count = tables.token_count(working.id);
+  account.token_count = tables.token_count(working.id, {});
   return account;
 }
 

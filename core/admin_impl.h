@@ -105,7 +105,7 @@ class Tables {
 
   // Tokens
   std::vector<WorkingToken> tokens_of(uint32_t account_id, std::optional<Service> service);
-  uint64_t token_count(uint32_t account_id);
+  uint64_t token_count(uint32_t account_id, std::optional<Service> service);
   /// From a key and value of table token_names.
   WorkingToken token_at(Bytes key, Bytes value);
   WorkingToken token(const WorkingAccount& account, Service service, const std::string& name);

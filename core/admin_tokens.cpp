@@ -211,9 +211,10 @@ Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& to
       refuse("tokens are switched off for the account " + quote(token.account) + "; switch them on first");
     }
     refuse_taken_name(tables, account, token.service, token.name);
-    if (tables.token_count(account.id) >= kMaxTokensPerAccount) {
+    if (tables.token_count(account.id, token.service) >= kMaxTokensPerAccount) {
       refuse("the account " + quote(token.account) + " has " + std::to_string(kMaxTokensPerAccount) +
-             " tokens, the most that can be made; revoke some first");
+             " tokens for the service " + std::string(service_name(token.service)) +
+             ", the most that can be made; revoke some first");
     }
     WorkingToken working;
     working.name = token.name;

@@ -300,8 +300,9 @@ uint64_t Tables::take_number(std::string_view name) {
   return next;
 }
 
-uint64_t Tables::token_count(uint32_t account_id) {
-  const std::string prefix = token_name_prefix(account_id);
+uint64_t Tables::token_count(uint32_t account_id, std::optional<Service> service) {
+  const std::string prefix =
+      service ? token_name_prefix(account_id, *service) : token_name_prefix(account_id);
   uint64_t count = 0;
   Cursor cursor;
   require(cursor.open(transaction_, Table::kTokenNames));

@@ -187,7 +187,7 @@ struct IssuedToken {
 };
 
 inline constexpr size_t kMaxAddressRanges = 100;
-/// Of both services together. An import may bring more.
+/// For each service, so that a token of one cannot stop the making of the other's. An import may bring more.
 inline constexpr uint64_t kMaxTokensPerAccount = 10'000;
 inline constexpr size_t kMaxNoteBytes = 200;
 inline constexpr size_t kMaxAclsPerService = 256;
@@ -371,7 +371,7 @@ class Admin {
 
   // Tokens
 
-  /// kRefused for an account that has kMaxTokensPerAccount already.
+  /// kRefused for an account that has kMaxTokensPerAccount for that service already.
   Result<IssuedToken> create_token(const Change& change, const NewToken& token);
   /// All tokens, or those of one account and, if given, one service; sorted by account, service, name.
   Result<std::vector<Token>> list_tokens(const std::string& username = {},
