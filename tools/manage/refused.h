@@ -21,7 +21,8 @@ struct Refused {
 struct Outdated {};
 
 /// Answers a request by `answer()`, anew if somebody else changed the store between what was read for it and
-/// its own change: so every rule holds at the moment of the change.
+/// its own change: so every rule about what is stored holds at the moment of the change. Those about time
+/// hold at the one when the request had arrived.
 template <class Answer>
 auto repeat(Answer&& answer) {
   constexpr int kAttempts = 20;
