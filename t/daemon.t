@@ -161,6 +161,9 @@ subtest 'what it takes' => sub {
     my $many = sub ($count) { return join '&', 'name=x', ('a') x $count };
     like($daemon->ask("GET /execute/Tokens/revoke?" . $many->($_), \@caller)->body, qr/1000 parameters.*"status":0/, "$_ parameters")
         for 1000, 4090;
+    my $once = Tokengate::Http->over(IO::Socket::UNIX->new(Peer => $daemon->socket) // die "connect: $!");
+    my $get  = Tokengate::Http::request_bytes('GET /tokengate/', ['Host: localhost']);
+    is($once->send($get)->response->header('Connection'), 'close', 'a connection is for one request');
     my $page = $daemon->ask('GET /tokengate/');
     like($page->header('Content-Security-Policy'), qr/default-src 'none'/, 'the policy of the page');
     unlike($page->header('Content-Security-Policy'), qr/unsafe/, 'without exceptions');

@@ -17,8 +17,9 @@ constexpr unsigned kMaxConnections = 256;
 constexpr unsigned kSilenceSeconds = 20;
 /// For the head of a request as libmicrohttpd keeps it, each parameter of the query included: some 80 bytes
 /// for one of two characters. Enough for the longest request line that nginx and Apache pass on by default (8
-/// KiB); without memory for them, libmicrohttpd closes the connection without an answer. Taken when it is
-/// used.
+/// KiB); without memory for them, libmicrohttpd closes the connection without an answer. A connection takes
+/// of it what its request needs; kept for a second one it would hold all, which libmicrohttpd clears by
+/// writing.
 constexpr size_t kHeadBytes = size_t{512} * 1024;
 
 bool is_named(const std::string& field, std::string_view name) {
@@ -135,6 +136,7 @@ struct Callbacks {
     for (const auto& [name, value] : reply.headers) {
       MHD_add_response_header(response, name.c_str(), value.c_str());
     }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");  // see kHeadBytes
     MHD_Result queued = MHD_queue_response(connection, static_cast<unsigned>(reply.status), response);
     MHD_destroy_response(response);
     return queued;
