@@ -41,12 +41,13 @@ struct HttpReply {
   std::string body;
 };
 
-/// Called on the server's one thread. Must not throw.
+/// Called on the server's own thread, one for each server. Must not throw.
 using Handler = std::function<HttpReply(const HttpRequest&)>;
 
 /// Serves a listening socket, which it takes over, until it is destroyed. Requests under way are finished
-/// then. At most 256 connections, 20 seconds of silence on each; a request that is not whole
-/// `longest_request` after its first line is dropped when more of it comes.
+/// then. At most 256 connections, for one request each, and 20 seconds of silence on each. A request that is
+/// not whole `longest_request` after its first line is dropped when its head is complete, or when more of its
+/// body comes: a head that never ends is bounded by silence and size alone.
 class HttpServer {
  public:
   HttpServer(int listening_socket, std::chrono::seconds longest_request, Handler handler);
