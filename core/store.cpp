@@ -190,6 +190,8 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   mdb_env_set_maxdbs(env_, kTableCount);
   mdb_env_set_maxreaders(env_, kReaderSlots);
   mdb_env_set_mapsize(env_, map_bytes);
+  struct stat lock {};
+  const bool makes_lock_file = stat(lock_file(path).c_str(), &lock) != 0;
   // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
   unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
@@ -203,7 +205,6 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     data_id_ = {file.st_dev, file.st_ino};
     least_bytes_ = file.st_size;
   }
-  struct stat lock {};
   if (stat(lock_file(path).c_str(), &lock) == 0) lock_id_ = {lock.st_dev, lock.st_ino};
   if (mode == Mode::kRead) {
     guard_data();
@@ -216,8 +217,9 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
-  // Likewise for a reader that is the store's owner. It may fail: to read it is not needed.
-  if (mode == Mode::kRead && lock.st_uid == geteuid()) set_mode(lock_file(path), kLockMode, file.st_gid);
+  // Likewise from a reader, which leaves one that was there as `check` has to find it. It may fail: to read
+  // it is not needed.
+  if (mode == Mode::kRead && makes_lock_file) set_mode(lock_file(path), kLockMode, file.st_gid);
   if (int code = acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid); code != 0) {
     close();
     return to_error(system_code_ = code);
