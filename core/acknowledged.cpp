@@ -81,7 +81,10 @@ void Acknowledged::close() noexcept {
 bool Acknowledged::is_current(const std::string& path) const noexcept {
   struct stat now {};
   if (stat(file_of(path).c_str(), &now) != 0) return inode_ == 0;
-  return now.st_dev == device_ && now.st_ino == inode_ && !guard_.was_hit();
+  // One that was too short may have been filled since.
+  bool is_whole = static_cast<size_t>(now.st_size) >= page_bytes();
+  return now.st_dev == device_ && now.st_ino == inode_ && is_whole == (content_ != nullptr) &&
+         !guard_.was_hit();
 }
 
 uint64_t Acknowledged::newest() const noexcept {

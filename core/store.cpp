@@ -331,6 +331,7 @@ Environment::Map Environment::map_of(const FileId& id, const char* name) noexcep
     void* begin = nullptr;
     void* end = nullptr;
     unsigned long inode = 0;
+    // Not by the device, of which some file systems tell stat() another number.
     // NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers fit
     if (std::sscanf(line, "%p-%p %*s %*s %*s %lu", &begin, &end, &inode) == 3 && inode == id.inode &&
         std::strstr(line, name) != nullptr) {
@@ -397,32 +398,29 @@ std::string Environment::system_text() const {
   return mdb_strerror(system_code_);
 }
 
-bool Transaction::is_newest(uint64_t acknowledged) noexcept {
-  MDB_envinfo info;
-  uint64_t id = this->id();
-  // mdb_env_info() looks at the data file itself. More may have been committed since the snapshot was taken.
-  if (mdb_env_info(environment_->env_, &info) != MDB_SUCCESS) return false;
-  newest_ = info.me_last_txnid;
-  return id >= acknowledged && id <= newest_;
+uint64_t Transaction::newest_in_file() noexcept {
+  MDB_envinfo info;  // of the data file itself
+  return mdb_env_info(environment_->env_, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
 }
 
 StoreError Transaction::begin_read(Environment& environment) noexcept {
-  uint64_t acknowledged = environment.acknowledged_.newest();
   int code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
   if (code == MDB_READERS_FULL) {
     environment.clear_stale_readers();
     code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
   }
-  if (code != MDB_SUCCESS) txn_ = nullptr;
+  environment.system_code_ = code;
   environment_ = &environment;
-  ++opening_;
-  walk_id_ = 0;
-  if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
-    abort();
-    return StoreError::kLock;
+  if (code != MDB_SUCCESS) {
+    txn_ = nullptr;
+    return to_error(code);
   }
-  if (code == MDB_SUCCESS) set_walk();
-  return to_error(environment.system_code_ = code);
+  reset();
+  ++opening_;
+  newest_ = 0;
+  StoreError error = renew();
+  if (error != StoreError::kNone) abort();
+  return error;
 }
 
 StoreError Transaction::begin_write(Environment& environment) noexcept {
@@ -444,13 +442,12 @@ uint64_t Transaction::id() const noexcept {
   return mdb_txn_id(txn_);
 }
 
-/// The root of the tree of tokens is the same for as long as the snapshot is, and the map where it was.
+/// The root of the tree of tokens is the same for as long as the content is, and the map where it was.
 void Transaction::set_walk() noexcept {
-  uint64_t id = this->id();
   const Environment::Map& map = environment_->data_map_;
-  if (walk_id_ == id && walk_map_ == map.begin) return;
-  walk_id_ = id;
-  walk_map_ = map.begin;
+  if (walked_ == snapshot() && walked_map_ == map.begin) return;
+  walked_ = snapshot();
+  walked_map_ = map.begin;
   tokens_.unset();
   MDB_envinfo info;
   Bytes record;
@@ -466,22 +463,37 @@ void Transaction::set_walk() noexcept {
 }
 
 void Transaction::reset() noexcept {
+  walking_ = false;
   mdb_txn_reset(txn_);
 }
 
 StoreError Transaction::renew() noexcept {
   uint64_t acknowledged = environment_->acknowledged_.newest();
   int code = mdb_txn_renew(txn_);
-  if (code == MDB_SUCCESS && !is_newest(acknowledged)) {
+  // A number above what the data file was known to have: there was a commit since, or the lock file runs
+  // ahead of one that is still being written, and LMDB has taken the commit before last for it. So the file
+  // is asked first, and LMDB once more. Commits take longer than that, so a few rounds are plenty.
+  constexpr int kRounds = 16;
+  for (int round = 0; code == MDB_SUCCESS && id() > newest_; ++round) {
+    reset();
+    if (round == kRounds) return StoreError::kLock;
+    newest_ = newest_in_file();
+    code = mdb_txn_renew(txn_);
+  }
+  if (code != MDB_SUCCESS) return to_error(code);
+  newest_ = newest_in_file();  // less than it was if the file is not there any more
+  if (id() < acknowledged || id() > newest_) {
     reset();
     return StoreError::kLock;
   }
-  if (code == MDB_SUCCESS) set_walk();
-  return to_error(code);
+  set_walk();
+  walking_ = true;
+  return StoreError::kNone;
 }
 
 StoreError Transaction::commit() noexcept {
   uint64_t id = this->id();
+  walking_ = false;
   int code = mdb_txn_commit(txn_);
   txn_ = nullptr;  // gone whatever the result
   // LMDB makes no commit of a transaction that wrote nothing: its id will be the next one's.
@@ -495,14 +507,14 @@ StoreError Transaction::commit() noexcept {
 void Transaction::abort() noexcept {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
   txn_ = nullptr;
-  walk_id_ = 0;
+  walking_ = false;
 }
 
 StoreError Transaction::get(Table table, Bytes key, Bytes* value) noexcept {
   return get_value(txn_, environment_->tables_[index(table)], key, value);
 }
 StoreError Transaction::get(Table table, uint64_t key, Bytes* value) noexcept {
-  if (table == Table::kTokens && walk_id_ != 0) {
+  if (table == Table::kTokens && walking_) {
     switch (tokens_.find(key, value)) {
       case TreeWalk::Found::kYes:
         return StoreError::kNone;

@@ -172,7 +172,8 @@ struct SnapshotId {
 ///
 /// Which snapshot that is, LMDB reads from the lock file, which every worker of every server may write, and
 /// which a replaced data file leaves behind. So begin_read() and renew() answer kLock unless the snapshot is
-/// at least as new as the newest acknowledged commit, and not newer than the newest in the data file.
+/// at least as new as the newest acknowledged commit, and not newer than what the data file had before it was
+/// taken.
 class Transaction {
  public:
   Transaction() noexcept = default;
@@ -212,15 +213,16 @@ class Transaction {
 
  private:
   friend class Cursor;
-  bool is_newest(uint64_t acknowledged) noexcept;
+  uint64_t newest_in_file() noexcept;
   void set_walk() noexcept;
 
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;
   uint64_t opening_ = 0;
-  uint64_t newest_ = 0;
-  uint64_t walk_id_ = 0;  ///< of the commit that tokens_ walks; 0: of none
-  const void* walk_map_ = nullptr;
+  uint64_t newest_ = 0;   ///< in the data file when it was looked at last; 0: not yet, or that failed
+  bool walking_ = false;  ///< a snapshot is held, and tokens_ is for it
+  SnapshotId walked_;     ///< what tokens_ was set for, in which map
+  const void* walked_map_ = nullptr;
   TreeWalk tokens_;
 };
 

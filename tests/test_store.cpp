@@ -211,12 +211,13 @@ START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
     ck_assert(transaction.put(Table::kTokens, kToken, Bytes("token")) == StoreError::kNone);
     ck_assert(transaction.commit() == StoreError::kNone);
   }
-  // A hole above the map, to which the system moves it.
-  constexpr size_t kHoleBytes = 16 * kSmallMap;
+  // A hole above the map, to which the system moves it; both are larger than any other hole.
+  constexpr uint64_t kLargeMap = 1024 * kSmallMap;
+  constexpr size_t kHoleBytes = 2 * kLargeMap;
   void* hole = mmap(nullptr, kHoleBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   ck_assert_ptr_ne(hole, MAP_FAILED);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kRead, kLargeMap) == StoreError::kNone);
   Transaction transaction;
   ck_assert(transaction.begin_read(environment) == StoreError::kNone);
   Bytes before;
@@ -228,9 +229,61 @@ START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
   Bytes after;
   ck_assert(transaction.get(Table::kTokens, kToken, &after) == StoreError::kNone);
   ck_assert_view_eq(after, "token");
-#ifndef __SANITIZE_THREAD__  // which has its own mind about where a map goes
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // which know better where a map goes
   ck_assert_ptr_ne(before.data(), after.data());
 #endif
+}
+END_TEST
+
+START_TEST(a_number_that_stands_still_is_not_taken_for_content_that_does) {
+  constexpr uint64_t kToken = 0x8000'0000'0000'0000;
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  auto put = [&](Bytes value) {
+    in_child([&] {
+      Environment environment;
+      Transaction transaction;
+      return environment.open(path, Environment::Mode::kWrite, kSmallMap) == StoreError::kNone &&
+             transaction.begin_write(environment) == StoreError::kNone &&
+             transaction.put(Table::kTokens, kToken, value) == StoreError::kNone &&
+             transaction.commit() == StoreError::kNone;
+    });
+  };
+  put("first");
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  Transaction transaction;
+  ck_assert(transaction.begin_read(environment) == StoreError::kNone);
+  uint64_t id = transaction.id();
+  transaction.reset();
+  put("second");
+  put("third");
+  // As if nobody had acknowledged anything, and somebody held the lock file's number back: LMDB takes what is
+  // newest in the meta page that the number falls on.
+  auto write_number = [&](const char* file, off_t offset) {
+    int opened = open((path + file).c_str(), O_RDWR);
+    ck_assert_int_eq(pwrite(opened, &id, sizeof id, offset), sizeof id);
+    close(opened);
+  };
+  write_number("/acknowledged", 0);
+  write_number("/lock.mdb", 48);
+  ck_assert(transaction.renew() == StoreError::kNone);
+  ck_assert_uint_eq(transaction.id(), id);
+  Bytes value;
+  ck_assert(transaction.get(Table::kTokens, kToken, &value) == StoreError::kNone);
+  ck_assert_view_eq(value, "third");
+}
+END_TEST
+
+START_TEST(what_was_acknowledged_is_looked_at_again_once_it_can_be_read) {
+  TempFolder folder;
+  std::string path = make_environment(folder);
+  std::filesystem::resize_file(path + "/acknowledged", 0);  // its first writer had no room
+  Environment environment;
+  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  ck_assert(environment.is_current());
+  in_child([&] { return put_many(path, kSmallMap, 1); });
+  ck_assert(!environment.is_current());
 }
 END_TEST
 
@@ -432,6 +485,8 @@ Suite* suite() {
   tcase_add_test(tcase, a_kept_transaction_sees_another_process_commit);
   tcase_add_test(tcase, growth_by_another_process_is_adopted);
   tcase_add_test(tcase, a_map_that_moves_under_a_kept_transaction_is_followed);
+  tcase_add_test(tcase, a_number_that_stands_still_is_not_taken_for_content_that_does);
+  tcase_add_test(tcase, what_was_acknowledged_is_looked_at_again_once_it_can_be_read);
   tcase_add_test(tcase, a_full_map_is_told_and_can_grow);
   tcase_add_test(tcase, a_killed_reader_leaves_no_slot_behind);
   tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
