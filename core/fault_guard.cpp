@@ -1,6 +1,7 @@
 // Outlives the loss of pages under a memory map.
 #include "fault_guard.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,8 +22,8 @@ struct Slot {
   std::atomic<bool> hit{false};
 };
 
-// A store has at most three maps, and a process hardly more than one store.
-constexpr int kSlots = 64;
+// A store has four maps, and a process hardly more than a few stores.
+constexpr int kSlots = 256;
 constinit Slot slots[kSlots];
 
 constinit std::mutex installing;  // guards the three below, and who has which slot
@@ -62,7 +63,16 @@ void on_fault(int signal, siginfo_t* info, void* context) noexcept {
   if (slot == nullptr || !replace_pages(*slot, info->si_addr)) hand_on(signal, info, context);
 }
 
+/// Keeps the library that the handler is part of, if any, in memory: a server may unload its modules.
+void stay_loaded() noexcept {
+  Dl_info info;
+  if (dladdr(&slots, &info) == 0 || info.dli_fname == nullptr) return;
+  void* library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (library != nullptr) dlclose(library);
+}
+
 bool install() noexcept {
+  stay_loaded();
   page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   struct sigaction ours {};
   ours.sa_sigaction = on_fault;

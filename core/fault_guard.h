@@ -3,8 +3,8 @@
 /// replaced by pages of zeros instead, and the owner of the map is told.
 ///
 /// A process has one handler of SIGBUS. Ours stays there from the first guarded map on, acts on faults inside
-/// guarded maps alone, and hands every other SIGBUS to the handler that it found. The code must therefore
-/// stay in memory: a module that contains it is linked with `-z nodelete`.
+/// guarded maps alone, and hands every other SIGBUS to the handler that it found. A library that this code is
+/// part of is therefore never unloaded from the process again.
 #ifndef TOKENGATE_FAULT_GUARD_H_
 #define TOKENGATE_FAULT_GUARD_H_
 

@@ -111,10 +111,6 @@ subtest 'an older data file in the place of a newer' => sub {
     });
 };
 
-subtest 'the handler of lost pages outlives a module that is unloaded' => sub {
-    like(`readelf --dynamic \Q${\ $_->module}\E`, qr/FLAGS_1.*NODELETE/, $_->name) for @classes;
-};
-
 subtest 'a data file cut short while it is served' => sub {
     my $store = new_store();
     $store->{cli}->secret('shop', "more$_", '--full-access') for 1 .. 30;

@@ -1,6 +1,7 @@
 // Maps whose files are cut short under their readers and writers.
 #include "fault_guard.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -110,6 +111,18 @@ START_TEST(threads_may_meet_the_loss_at_once) {
 }
 END_TEST
 
+START_TEST(a_library_with_the_handler_stays_loaded) {
+  Mapped mapped;
+  void* library = dlopen(TOKENGATE_GUARD_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  ck_assert_ptr_nonnull(library);
+  auto* watch = reinterpret_cast<bool (*)(void*, size_t)>(dlsym(library, "watch_for_ever"));
+  ck_assert(watch(mapped.begin(), kBytes));
+  dlclose(library);
+  mapped.cut(0);
+  ck_assert_int_eq(signal_of([&] { (void)mapped.bytes[0]; }), 0);
+}
+END_TEST
+
 START_TEST(other_faults_end_the_process_as_before) {
   Mapped mapped;
   Mapped other;
@@ -156,6 +169,7 @@ Suite* suite() {
   tcase_add_test(tcase, lost_pages_read_as_zeros_and_the_rest_stays);
   tcase_add_test(tcase, lost_pages_take_writes_if_the_map_did);
   tcase_add_test(tcase, threads_may_meet_the_loss_at_once);
+  tcase_add_test(tcase, a_library_with_the_handler_stays_loaded);
   tcase_add_test(tcase, other_faults_end_the_process_as_before);
   tcase_add_test(tcase, a_handler_found_gets_what_is_not_ours);
   tcase_add_test(tcase, places_are_given_back);
