@@ -142,7 +142,10 @@ WorkingAccount Tables::account(const std::string& username) {
     refuse("there is no account " + quote(username) + "; see `tokengate account list`");
   }
   require(error);
-  return account(static_cast<uint32_t>(number_of(value)));
+  WorkingAccount named = account(static_cast<uint32_t>(number_of(value)));
+  // An entry of the names has no check value of its own.
+  if (named.username != username) throw StoreFailure{StoreError::kDamaged};
+  return named;
 }
 
 WorkingAccount Tables::account(uint32_t id) {

@@ -377,6 +377,8 @@ Outcome Reader::Impl::check_target(const RoutedCall& call, const TokenRecord& to
   AccountRecord target;
   error = seat_.transaction().get(Table::kAccounts, id, &value);
   if (error != StoreError::kNone || !decode(value, &target)) return damaged();
+  // An entry of the names has no check value of its own.
+  if (target.username != call.target) return damaged();
   if (!caller_may_act_on(token, static_cast<uint32_t>(id), target)) return Outcome::kTargetDenied;
 
   CatalogRecord row;

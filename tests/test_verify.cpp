@@ -489,6 +489,7 @@ START_TEST(damage_in_no_table_is_a_grant) {
   mail_after([&](Transaction& t) { t.put(Table::kCatalog, listed, "no record"); });
   mail_after([&](Transaction& t) { t.put(Table::kAcls, acl, "two bytes and more"); }, true);
   target_after([&](Transaction& t) { t.put(Table::kAccountNames, "shop", Bytes("\3\0\0\0\0\0\0\0+", 9)); });
+  target_after([&](Transaction& t) { t.put(Table::kAccountNames, "shop", Bytes("\2\0\0\0\0\0\0\0", 8)); });
   target_after([&](Transaction& t) { t.put(Table::kAccounts, shop_id, "no record"); });
   target_after([&](Transaction& t) { t.put(Table::kCatalog, listed, "no record"); });
 }
