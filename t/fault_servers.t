@@ -5,6 +5,7 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP qw(decode_json);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -108,28 +109,13 @@ for my $class (@classes) {
         my $server = new_server($class, sites => [cpanel => {tokengate => 'on'}])->start;
         my $status = sub ($name) { my $r = $server->get($path, $token{$name}); $r ? $r->status : 'none' };
         is($status->('good'), 200, 'the backend answers');
-        # It accepts and closes in the middle of its answer, then it is not there at all.
-        my $port = $server->backend->port;
-        $server->backend->stop;
-        # Its children may hold the port a moment longer.
-        my $listener;
-        $server->wait_until('the port', sub { $listener = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) });
-        defined(my $pid = fork) or die $!;
-        if (!$pid) {
-            while (my $client = $listener->accept) {
-                sysread $client, my $bytes, 65536;
-                syswrite $client, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf";
-                close $client;
-            }
-            POSIX::_exit(0);
-        }
-        close $listener;
+        # It gives up in the middle of its answer, then it is not there at all.
+        $server->backend->cut_answers;
         my $response = $server->get($path, $token{good});
-        ok(!$response || $response->body !~ /half.+/s, 'a cut answer is passed on as it is, or refused');
+        ok(!$response || !eval { decode_json($response->body) }, 'a cut answer is passed on as it is, or refused');
         is($status->('poor'),  403, 'the refused are refused');
         is($status->('wrong'), 401, 'and strangers, too');
-        kill 'KILL', $pid;
-        waitpid $pid, 0;
+        $server->backend->stop;
         like($status->('good'), qr/\A50[23]\z/, 'no backend: the server says so');
         is($status->('poor'),  403, 'the refused are refused');
         is($status->('wrong'), 401, 'and strangers, too');

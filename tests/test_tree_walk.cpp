@@ -228,6 +228,45 @@ START_TEST(a_table_of_another_kind_is_left_to_lmdb) {
 }
 END_TEST
 
+START_TEST(a_page_that_is_not_the_one_asked_for_is_damage) {
+  std::mt19937_64 random(13);
+  LmdbTable table;
+  std::vector<uint64_t> keys = make_keys(Keys::kSpread, 2000, random);
+  for (uint64_t key : keys) table.put(key, value_of(key, 100, random));
+  table.commit();
+  table.begin(MDB_RDONLY);
+  Bytes file(table.file());
+  TreeWalk walk;
+  walk.set(file.data(), file.pages(), table.record());
+  table.commit();
+  constexpr size_t kNumberAt = 0;
+  constexpr size_t kFlagsAt = 10;
+  for (size_t at : {kNumberAt, kFlagsAt}) {
+    int damaged = 0;
+    for (size_t page = 2; page < file.pages(); ++page) {
+      char& byte = file.data()[page * TreeWalk::kPageBytes + at];
+      byte ^= at == kFlagsAt ? 3 : 1;  // a branch for a leaf
+      for (uint64_t key : keys) {
+        std::string_view value;
+        Found found = walk.find(key, &value);
+        ck_assert(found == Found::kYes || found == Found::kDamaged);
+        damaged += found == Found::kDamaged;
+      }
+      byte ^= at == kFlagsAt ? 3 : 1;
+    }
+    ck_assert_int_ge(damaged, static_cast<int>(2 * keys.size()));  // once for its leaf, once for the root
+  }
+  // Nodes that would lie behind the page, and for those at the end behind the file.
+  for (size_t page = file.pages() - 1; page >= 2; --page) {
+    std::memset(file.data() + page * TreeWalk::kPageBytes + 16, 0xFF, 64);
+    for (uint64_t key : keys) {
+      std::string_view value;
+      walk.find(key, &value);
+    }
+  }
+}
+END_TEST
+
 // Every read outside of the file's bytes would end the program, and so would a loop without end.
 START_TEST(damage_leads_nowhere) {
   std::mt19937_64 random(11);
@@ -277,6 +316,7 @@ Suite* suite() {
   tcase_add_test(tcase, an_empty_table_is_left_to_lmdb);
   tcase_add_test(tcase, another_layout_does_not_fit);
   tcase_add_test(tcase, a_table_of_another_kind_is_left_to_lmdb);
+  tcase_add_test(tcase, a_page_that_is_not_the_one_asked_for_is_damage);
   tcase_add_test(tcase, damage_leads_nowhere);
   suite_add_tcase(suite, tcase);
   return suite;
