@@ -503,8 +503,7 @@ END_TEST
 
 START_TEST(modes_are_found_and_set) {
   Patient patient;
-  // The lock file is mended by whoever owns it and opens the store, be it to check.
-  const std::pair<const char*, mode_t> kModes[] = {{"", 0777}, {"/data.mdb", 0666}};
+  const std::pair<const char*, mode_t> kModes[] = {{"", 0777}, {"/data.mdb", 0666}, {"/lock.mdb", 0600}};
   for (const auto& [file, mode] : kModes) {
     std::string path = patient.path() + file;
     ck_assert_int_eq(chmod(path.c_str(), mode), 0);
