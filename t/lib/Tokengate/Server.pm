@@ -245,7 +245,11 @@ sub stop ($self) {
     return;
 }
 
+# What a server needs between its last answer and a stop.
+sub _let_finish ($self) { return }
+
 sub _end ($self, $pid) {
+    $self->_let_finish;
     kill 'TERM', $pid;
     my $deadline = time + kHangSeconds;
     while (waitpid($pid, POSIX::WNOHANG()) == 0) {
