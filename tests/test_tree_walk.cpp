@@ -154,6 +154,7 @@ START_TEST(finds_what_lmdb_finds) {
   std::mt19937_64 random(7);
   for (Keys kind : kKinds) {
     for (size_t count : {1, 2, 33, 34, 400, 7000, 50000}) {
+      if (count == 50000 && kind != Keys::kSpread) continue;  // one tree of three levels is enough
       size_t largest = count == 400 ? 3000 : count == 50000 ? 60 : 200;
       LmdbTable table;
       std::vector<uint64_t> keys = make_keys(kind, count, random);
