@@ -94,8 +94,8 @@ sub memory ($self) {
     my @workers  = map { _rollup($_) } $self->workers;
     my ($worker) = sort { $b->{Rss} <=> $a->{Rss} } @workers;
     return {
-        private => $worker->{Private_Dirty},
-        shared  => $worker->{Rss} - $worker->{Private_Dirty},
+        private => $worker->{Anonymous},
+        shared  => $worker->{Rss} - $worker->{Anonymous},
         server  => sum0(map { $_->{Pss} // 0 } @workers, _rollup($self->{pid}))};
 }
 
