@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "kill_model.h"
+#include "required.h"
 #include "tokengate/admin.h"
 #include "tokengate/verify.h"
 
@@ -41,21 +42,6 @@ struct Counters {
   std::atomic<uint64_t> same{0}, refused{0}, wrong{0}, asked_for{0};
 };
 Counters* counters = nullptr;
-
-template <class T>
-T required(Result<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status.message.c_str());
-    std::exit(1);
-  }
-  return std::move(result.value);
-}
-
-void required(const Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.message.c_str());
-  std::exit(1);
-}
 
 constexpr const char* kCatalog =
     "api\tmodule\tfunction\tacl\taccess\n"

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "hash.h"
+#include "required.h"
 #include "token.h"
 #include "tokengate/admin.h"
 #include "tokengate/verify.h"
@@ -36,21 +37,6 @@ struct Kind {
   std::vector<std::string> authorizations = {};
   std::vector<double> nanoseconds = {};
 };
-
-template <class T>
-T required(Result<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status.message.c_str());
-    std::exit(1);
-  }
-  return std::move(result.value);
-}
-
-void required(const Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.message.c_str());
-  std::exit(1);
-}
 
 /// `path` with `count` tokens; what each kind of stranger sends.
 std::vector<Kind> make_store(const std::string& path, const std::string& group) {
