@@ -1,4 +1,5 @@
-/// One LMDB environment: the only part of the core that knows LMDB.
+/// One LMDB environment: the only part of the core that calls LMDB. tree_walk.h knows the layout of its
+/// pages, too.
 ///
 /// Everything here is noexcept and answers with a StoreError. Byte views handed out point into the memory
 /// map and hold until the transaction they were read in is reset, committed or aborted.

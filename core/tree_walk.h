@@ -20,7 +20,7 @@ class TreeWalk {
 
   enum class Found : uint8_t {
     kYes,
-    kNo,
+    kNo,       ///< or, of pages whose keys are out of order, not where the order says
     kDamaged,  ///< the pages hold what LMDB cannot have written
     kAskLmdb,  ///< the value lies elsewhere, or the walk is not set
   };
