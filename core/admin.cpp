@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "admin_impl.h"
+#include "cursor.h"
 #include "hash.h"
 #include "journal.h"
 #include "names.h"

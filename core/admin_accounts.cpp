@@ -1,5 +1,6 @@
 // Accounts: every change of one reaches its tokens in the same transaction.
 #include "admin_impl.h"
+#include "cursor.h"
 #include "names.h"
 
 namespace tokengate {

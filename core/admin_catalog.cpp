@@ -4,6 +4,7 @@
 #include "admin_impl.h"
 #include "catalog.h"
 #include "catalog_table.h"
+#include "cursor.h"
 #include "hash.h"
 
 namespace tokengate {

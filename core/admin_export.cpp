@@ -1,5 +1,6 @@
 // Writing what the store holds as text.
 #include "admin_impl.h"
+#include "cursor.h"
 #include "exchange.h"
 
 namespace tokengate {

@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "acl_set.h"
+#include "environment.h"
 #include "record.h"
 #include "route.h"
-#include "store.h"
 #include "tokengate/admin.h"
+#include "transaction.h"
 #include "usage.h"
 
 namespace tokengate {

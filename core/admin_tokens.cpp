@@ -5,6 +5,7 @@
 #include "acting.h"
 #include "address.h"
 #include "admin_impl.h"
+#include "cursor.h"
 #include "hash.h"
 #include "lineage.h"
 #include "names.h"

@@ -12,7 +12,7 @@
 
 #include "record.h"
 #include "route.h"
-#include "store.h"
+#include "transaction.h"
 
 namespace tokengate {
 

@@ -5,9 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "cursor.h"
 #include "record.h"
 #include "route.h"
-#include "store.h"
+#include "transaction.h"
 
 namespace tokengate {
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "catalog_table.h"
+#include "cursor.h"
 #include "hash.h"
 #include "journal.h"
 #include "names.h"

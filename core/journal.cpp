@@ -1,5 +1,6 @@
 // Appends to the journal's hash chain.
 #include "journal.h"
+#include "cursor.h"
 
 #include <array>
 

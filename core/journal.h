@@ -7,7 +7,7 @@
 
 #include "hash.h"
 #include "record.h"
-#include "store.h"
+#include "transaction.h"
 
 namespace tokengate {
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "admin_impl.h"
+#include "cursor.h"
 #include "journal.h"
 
 namespace tokengate {

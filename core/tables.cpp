@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "admin_impl.h"
+#include "cursor.h"
 #include "journal.h"
 #include "names.h"
 

@@ -13,8 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "store.h"
+#include "cursor.h"
+#include "environment.h"
 #include "tokengate/verify.h"
+#include "transaction.h"
 #include "usage.h"
 
 namespace tokengate {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "catalog.h"
+#include "environment.h"
 #include "store_fixture.h"
 
 using namespace tokengate;

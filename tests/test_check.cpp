@@ -14,10 +14,12 @@
 
 #include "acl_set.h"
 #include "catalog_table.h"
+#include "cursor.h"
+#include "environment.h"
 #include "hash.h"
 #include "record.h"
-#include "store.h"
 #include "store_fixture.h"
+#include "transaction.h"
 
 using namespace tokengate;
 

@@ -12,8 +12,9 @@
 #include <fstream>
 #include <iterator>
 
-#include "store.h"
+#include "environment.h"
 #include "store_fixture.h"
+#include "transaction.h"
 
 using namespace tokengate;
 

@@ -1,6 +1,7 @@
 // The hash chain: complete, ordered, and broken by any change.
 #include "journal.h"
 
+#include "environment.h"
 #include "store_fixture.h"
 
 using namespace tokengate;

@@ -1,6 +1,4 @@
 // The LMDB layer with a real LMDB: opening, modes, growth by another process, killed readers.
-#include "store.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -13,7 +11,10 @@
 #include <fstream>
 #include <vector>
 
+#include "cursor.h"
+#include "environment.h"
 #include "store_fixture.h"
+#include "transaction.h"
 
 using namespace tokengate;
 

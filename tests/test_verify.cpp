@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "catalog_table.h"
+#include "environment.h"
 #include "hash.h"
-#include "store.h"
 #include "store_fixture.h"
+#include "transaction.h"
 
 using namespace tokengate;
 

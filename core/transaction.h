@@ -1,0 +1,90 @@
+/// Reading and changing a store.
+///
+/// Everything here is noexcept and answers with a StoreError. Byte views handed out point into the memory
+/// map and hold until the transaction they were read in is reset, committed or aborted.
+#ifndef TOKENGATE_TRANSACTION_H_
+#define TOKENGATE_TRANSACTION_H_
+
+#include <cstdint>
+
+#include "store.h"
+#include "tree_walk.h"
+
+struct MDB_txn;
+
+namespace tokengate {
+
+class Environment;
+
+/// Tells apart what two snapshots of one Transaction hold: equal means the same content. Of the commit itself
+/// that would not be true alone: its number comes from the lock file, and another store begins to count anew.
+struct SnapshotId {
+  uint64_t opening = 0;  ///< how often the transaction was begun; 0: never
+  uint64_t commit = 0;
+  uint64_t newest = 0;  ///< the newest commit in the data file, which only the store's owner can write
+  bool operator==(const SnapshotId&) const = default;
+};
+
+/// A transaction; aborted at the end of its scope unless committed. A read transaction can be kept: reset()
+/// between uses lets go of its snapshot but not of its reader slot, and renew() takes the newest snapshot
+/// without a lock and without a system call.
+///
+/// Which snapshot that is, LMDB reads from the lock file, which every worker of every server may write, and
+/// which a replaced data file leaves behind. So begin_read() and renew() answer kLock unless the snapshot is
+/// at least as new as the newest acknowledged commit, and not newer than what the data file had before it was
+/// taken.
+class Transaction {
+ public:
+  Transaction() noexcept = default;
+  ~Transaction() { abort(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  StoreError begin_read(Environment& environment) noexcept;
+  /// Waits for another writer.
+  StoreError begin_write(Environment& environment) noexcept;
+  bool is_begun() const noexcept { return txn_ != nullptr; }
+  /// Of the commit that is seen; for a write transaction, of the one that it will be. Counts up by one.
+  uint64_t id() const noexcept;
+  /// Of a read transaction.
+  SnapshotId snapshot() const noexcept { return {opening_, id(), newest_}; }
+  void reset() noexcept;
+  StoreError renew() noexcept;
+  StoreError commit() noexcept;
+  void abort() noexcept;
+
+  StoreError get(Table table, Bytes key, Bytes* value) noexcept;
+  StoreError get(Table table, uint64_t key, Bytes* value) noexcept;
+  StoreError put(Table table, Bytes key, Bytes value) noexcept;
+  StoreError put(Table table, uint64_t key, Bytes value) noexcept;
+  /// kExists if the key is there.
+  StoreError insert(Table table, Bytes key, Bytes value) noexcept;
+  StoreError insert(Table table, uint64_t key, Bytes value) noexcept;
+  /// An insert that costs no search and leaves full pages, for keys that come in order. kExists if the table
+  /// has this key or one above it.
+  StoreError append(Table table, Bytes key, Bytes value) noexcept;
+  StoreError append(Table table, uint64_t key, Bytes value) noexcept;
+  /// kNotFound if it is not.
+  StoreError erase(Table table, Bytes key) noexcept;
+  StoreError erase(Table table, uint64_t key) noexcept;
+  StoreError clear(Table table) noexcept;
+  StoreError count(Table table, uint64_t* entries) noexcept;
+
+ private:
+  friend class Cursor;
+  uint64_t newest_in_file() noexcept;
+  void set_walk() noexcept;
+
+  MDB_txn* txn_ = nullptr;
+  Environment* environment_ = nullptr;
+  uint64_t opening_ = 0;
+  uint64_t newest_ = 0;   ///< in the data file when it was looked at last; 0: not yet, or that failed
+  bool walking_ = false;  ///< a snapshot is held, and tokens_ is for it
+  SnapshotId walked_;     ///< what tokens_ was set for, in which map
+  const void* walked_map_ = nullptr;
+  TreeWalk tokens_;
+};
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_TRANSACTION_H_
