@@ -1,23 +1,16 @@
-// Tokens: create, show, change, rotate, revoke.
-#include <algorithm>
-#include <set>
+// Tokens: create, change, rotate.
+#include "admin_tokens.h"
 
-#include "acting.h"
+#include <algorithm>
+
 #include "address.h"
-#include "admin_impl.h"
-#include "cursor.h"
 #include "hash.h"
-#include "lineage.h"
 #include "names.h"
 #include "policy.h"
 #include "token.h"
 
 namespace tokengate {
 namespace {
-
-std::string object_name(const std::string& username, Service service, const std::string& name) {
-  return username + '/' + std::string(service_name(service)) + '/' + name;
-}
 
 void require_token_name(const std::string& name) {
   if (!is_token_name(name)) {
@@ -103,52 +96,6 @@ std::string import_secret(Tables& tables, const ActingBounds& bounds, const std:
   return secret;
 }
 
-Token token_of(const std::string& username, const WorkingToken& working, const Tables::AclNames& names) {
-  Token token;
-  token.id = working.id;
-  token.account = username;
-  token.service = working.service;
-  token.name = working.name;
-  token.full_access = working.full_access;
-  token.read_only = working.read_only;
-  token.acls = Tables::acl_texts(working.acls, names);
-  for (size_t at = 0; at < working.ranges.size(); at += kAddressRangeBytes) {
-    token.addresses.push_back(
-        format_address_range(reinterpret_cast<const uint8_t*>(working.ranges.data()) + at));
-  }
-  token.created_unix_s = working.created_unix_s;
-  token.not_before_unix_s = working.not_before_unix_s;
-  token.expires_unix_s = working.expires_unix_s;
-  token.note = working.note;
-  if (working.has_former) token.former_secret_until_unix_s = working.former_retires_unix_s;
-  token.parent_id = working.parent_token_id;
-  return token;
-}
-
-/// Fills in the parents' names. `tokens` are of one account; a parent is of its children's account and
-/// service.
-void name_parents(std::span<Token> tokens) {
-  std::map<uint64_t, std::string_view> names;
-  for (const Token& token : tokens) names.emplace(token.id, token.name);
-  for (Token& token : tokens) {
-    if (auto parent = names.find(token.parent_id); parent != names.end()) token.parent = parent->second;
-  }
-}
-
-/// The same for one.
-void name_parent(Tables& tables, uint32_t account_id, Token* token) {
-  if (token->parent_id == 0) return;
-  for (const WorkingToken& other : tables.tokens_of(account_id, token->service)) {
-    if (other.id == token->parent_id) token->parent = other.name;
-  }
-}
-
-/// Puts the change's remark behind the detail.
-std::string remarked(const Change& change, std::string detail) {
-  if (change.remark.empty()) return detail;
-  return detail.empty() ? change.remark : detail + "; " + change.remark;
-}
-
 /// What a token may do, for the journal.
 std::string rights(const Token& token) {
   std::string text = token.full_access ? "full access" : "acls";
@@ -192,12 +139,6 @@ void apply_name(Tables& tables, const WorkingAccount& account, const std::string
 }
 
 }  // namespace
-
-template <class Work>
-Status Admin::Impl::change_tokens(const Change& change, Work&& work) {
-  return write(change,
-               [&](Tables& tables) { work(tables, ActingBounds(tables, change, /*for_change=*/true)); });
-}
 
 Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& token) {
   Result<IssuedToken> result;
@@ -244,75 +185,6 @@ Result<IssuedToken> Admin::create_token(const Change& change, const NewToken& to
                    remarked(change, rights(result.value.token)));
   });
   if (!result.ok()) result.value = {};
-  return result;
-}
-
-Result<std::vector<Token>> Admin::list_tokens(const std::string& username,
-                                              std::optional<Service> service) const {
-  Result<std::vector<Token>> result;
-  result.status = impl_->look([&](Tables& tables) {
-    result.value.clear();
-    const Tables::AclNames names[2] = {tables.acl_names(Service::kCpanel), tables.acl_names(Service::kWhm)};
-    auto add = [&](const WorkingAccount& account) {
-      const size_t before = result.value.size();
-      for (const WorkingToken& token : tables.tokens_of(account.id, service)) {
-        result.value.push_back(token_of(account.username, token, names[static_cast<size_t>(token.service)]));
-      }
-      name_parents(std::span(result.value).subspan(before));
-    };
-    if (!username.empty()) return add(tables.account(username));
-    Cursor cursor;
-    require(cursor.open(tables.transaction(), Table::kAccountNames));
-    StoreError error = cursor.first();
-    for (; error == StoreError::kNone; error = cursor.next()) add(tables.account(std::string(cursor.key())));
-    if (error != StoreError::kNotFound) throw StoreFailure{error};
-  });
-  return result;
-}
-
-Result<Token> Admin::find_token(const std::string& username, Service service, const std::string& name) const {
-  Result<Token> result;
-  result.status = impl_->look([&](Tables& tables) {
-    WorkingAccount account = tables.account(username);
-    result.value = token_of(username, tables.token(account, service, name), tables.acl_names(service));
-    name_parent(tables, account.id, &result.value);
-  });
-  return result;
-}
-
-Result<Token> Admin::find_token_by_secret(const std::string& username, Service service,
-                                          std::string_view secret) const {
-  Result<Token> result;
-  const Digest digest = sha256(secret);
-  result.status = impl_->look([&](Tables& tables) {
-    WorkingAccount account = tables.account(username);
-    Bytes value;
-    StoreError error = tables.transaction().get(Table::kTokens, token_key(digest), &value);
-    if (error == StoreError::kNone) {
-      TokenRecord record = tables.token_record(token_key(digest));
-      if (equal_constant_time(record.digest, digest) && record.account_id == account.id &&
-          record.service == service) {
-        WorkingToken token = tables.token(account, service, std::string(record.name));
-        result.value = token_of(username, token, tables.acl_names(service));
-        return name_parent(tables, account.id, &result.value);
-      }
-    } else if (error != StoreError::kNotFound) {
-      throw StoreFailure{error};
-    }
-    refuse("the account " + quote(username) + " has no token with this secret for the service " +
-           std::string(service_name(service)));
-  });
-  return result;
-}
-
-Result<Token> Admin::find_acting_token(const Change& change) const {
-  Result<Token> result;
-  if (!change.acting) return {{Code::kInvalid, "no token acts"}, {}};
-  result.status = impl_->look([&](Tables& tables) {
-    ActingBounds bounds(tables, change, /*for_change=*/false);
-    result.value =
-        token_of(change.acting->account, *bounds.token(), tables.acl_names(change.acting->service));
-  });
   return result;
 }
 
@@ -393,109 +265,6 @@ Result<IssuedToken> Admin::rotate_token(const Change& change, const std::string&
                    remarked(change, "overlap " + std::to_string(overlap_s) + " s"));
   });
   if (!result.ok()) result.value = {};
-  return result;
-}
-
-Status Admin::revoke_token(const Change& change, const std::string& username, Service service,
-                           const std::string& name) {
-  return revoke_tokens(change, username, service, {name}, /*with_children=*/false).status;
-}
-
-Result<uint64_t> Admin::revoke_tokens(const Change& change, const std::string& username, Service service,
-                                      const std::vector<std::string>& names, bool with_children) {
-  Result<uint64_t> result;
-  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
-    WorkingAccount account = tables.account(username);
-    bounds.require_own(account, service);
-    std::set<uint64_t> named;
-    std::vector<WorkingToken> family;
-    bool touches_others = with_children || bounds.token() != nullptr;
-    for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
-      family.push_back(tables.token(account, service, name));
-      named.insert(family.back().id);
-      touches_others = touches_others || family.back().parent_token_id != 0;
-    }
-    if (touches_others) family = tables.tokens_of(account.id, service);
-    std::set<uint64_t> makers = named;
-    if (!with_children) makers = bounds.not_its_own(tables, named);
-    std::set<uint64_t> ended = descendants(family, makers);
-    ended.insert(named.begin(), named.end());
-    for (const WorkingToken& token : family) {
-      if (!ended.contains(token.id)) continue;
-      tables.journal(change, "token.revoke", object_name(username, service, token.name),
-                     remarked(change, named.contains(token.id) ? "" : "with the token that made it"));
-    }
-    remove_tokens(tables, account, family, ended);
-    result.value = ended.size();
-  });
-  return result;
-}
-
-Result<uint64_t> Admin::revoke_all_tokens(const Change& change, const std::string& username,
-                                          std::optional<Service> service) {
-  Result<uint64_t> result;
-  result.status = impl_->change_tokens(change, [&](Tables& tables, const ActingBounds& bounds) {
-    WorkingAccount account = tables.account(username);
-    for (Service each : {Service::kCpanel, Service::kWhm}) {
-      if (!service || *service == each) bounds.require_own(account, each);
-    }
-    std::vector<WorkingToken> tokens = tables.tokens_of(account.id, service);
-    for (const WorkingToken& token : tokens) tables.erase_token(token);
-    result.value = tokens.size();
-    tables.journal(change, "token.revoke-all", username,
-                   remarked(change, (service ? std::string(service_name(*service)) + ", " : std::string()) +
-                                        std::to_string(tokens.size()) + " tokens"));
-  });
-  return result;
-}
-
-Result<uint64_t> Admin::purge_expired_tokens(const Change& change, const std::string& username,
-                                             int64_t before_unix_s) {
-  Result<uint64_t> result;
-  result.status = impl_->change(change, [&](Tables& tables) {
-    result.value = 0;
-    std::vector<WorkingAccount> accounts;
-    if (!username.empty()) {
-      accounts.push_back(tables.account(username));
-    } else {
-      Cursor cursor;
-      require(cursor.open(tables.transaction(), Table::kAccounts));
-      StoreError error = cursor.first();
-      for (; error == StoreError::kNone; error = cursor.next()) {
-        accounts.push_back(tables.account(static_cast<uint32_t>(cursor.integer_key())));
-      }
-      if (error != StoreError::kNotFound) throw StoreFailure{error};
-    }
-    for (const WorkingAccount& account : accounts) {
-      std::vector<WorkingToken> family = tables.tokens_of(account.id, {});
-      std::set<uint64_t> ended;
-      for (WorkingToken& token : family) {
-        if (token.expires_unix_s <= before_unix_s) {
-          ended.insert(token.id);
-        } else if (token.has_former && token.former_retires_unix_s <= before_unix_s) {
-          tables.erase_former_secret(&token);
-          tables.put_token(account, token);
-        }
-      }
-      remove_tokens(tables, account, family, ended);
-      result.value += ended.size();
-    }
-    tables.journal(change, "token.purge-expired", username.empty() ? "all accounts" : username,
-                   std::to_string(result.value) + " tokens, expired by " + std::to_string(before_unix_s));
-  });
-  return result;
-}
-
-Result<Credentials> Admin::credentials_of(const std::string& username, Service service,
-                                          const std::string& name) const {
-  Result<Credentials> result;
-  result.status = impl_->look([&](Tables& tables) {
-    WorkingToken token = tables.token(tables.account(username), service, name);
-    result.value.state = Credentials::kPresent;
-    result.value.scheme = service == Service::kWhm ? kSchemeWhm : kSchemeCpanel;
-    result.value.user.assign(username);
-    result.value.digest = token.digest;
-  });
   return result;
 }
 
