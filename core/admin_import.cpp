@@ -224,7 +224,7 @@ class Import {
     require_all_or_none(accounts_have_ids_, line.id != 0);
     bool keep = fresh_ && line.id != 0;
     account.id = keep ? line.id : take_account_id();
-    if (!account_ids_.add(account.id)) refuse_repeated_id(account.id);
+    if (line.id != 0 && !account_ids_.add(line.id)) refuse_repeated_id(line.id);
     new_accounts_.push_back({username, std::string(line.owner)});
     accounts_.emplace(username, std::move(account));
   }

@@ -164,11 +164,12 @@ START_TEST(a_store_in_use_gets_new_ids_and_keeps_parents) {
   StoreFixture fixture;
   fixture.add_account("shop", {"email"});
   fixture.add_token({.account = "shop", .name = "first", .acls = {"email"}});
-  // The child stands before its parent, as a lesser name; the parent's own is in no line.
+  // The child stands before its parent, as a lesser name; the parent's own is in no line. The next ids are
+  // above those of the text, not above those that its accounts and tokens get here.
   std::string text = "tokengate-export\t1\naccount\tother\tshop\tactive\ton\temail\t\t5\t1\n" +
                      token_line("child", kDigestA, "\temail\twrite\tnever\t0\t\t7\t9\t4") +
                      token_line("parent", kDigestB, "\temail\tread\tnever\t0\t\t7\t4\t3") +
-                     "next\taccount\t9\nend\n";
+                     "next\taccount\t2\nend\n";
   ck_assert_ok(fixture.admin.import_text(change_at(), text).status);
   ck_assert_uint_eq(fixture.admin.find_account("other").value.id, 2);
   ck_assert_view_eq(fixture.admin.find_account("other").value.owner, "shop");
