@@ -44,6 +44,17 @@ class Cells {
 /// Takes the next name off a list with commas. False at the end.
 bool next_name(std::string_view* list, std::string_view* name) noexcept;
 
+/// Refuses because of a line: adds its number to what `work()` throws.
+template <class Work>
+void at_line(uint64_t line, Work&& work) {
+  try {
+    work();
+  } catch (Failure& failure) {
+    failure.status.message = "line " + std::to_string(line) + ": " + failure.status.message;
+    throw;
+  }
+}
+
 // A line after its first cell, which said what it is. Views are of the line. The parsers refuse, by throwing,
 // whatever is not of the form that the manual states; what a name stands for they do not know.
 
