@@ -43,18 +43,20 @@ struct ManageFixture : StoreFixture {
     return who;
   }
 
-  /// A GET of `target`, or with a body a POST.
+  /// A GET of `target`, or with a body a POST, unless `method` says otherwise.
   tokengate::manage::Reply send(const std::string& target, const std::string& body = {},
                                 const std::string& content_type = "application/x-www-form-urlencoded") {
     tokengate::manage::Request request;
     const size_t question = std::min(target.find('?'), target.size());
-    request.method = body.empty() ? "GET" : "POST";
+    request.method = !method.empty() ? method : body.empty() ? "GET" : "POST";
     request.path = target.substr(0, question);
     request.query = target.substr(std::min(question + 1, target.size()));
     request.body = body;
     request.content_type = content_type;
     request.caller = caller;
     request.now_unix_s = kNow;
+    request.content_encoded = content_encoded;
+    if (refused_with != 0) return tokengate::manage::refuse_api(request, refused_with, "Not now.");
     return tokengate::manage::answer_api(admin, settings, request);
   }
   TestJson call(const std::string& target, const std::string& body = {},
@@ -80,6 +82,32 @@ struct ManageFixture : StoreFixture {
 
   tokengate::manage::Identity caller = person("shop", tokengate::Service::kCpanel);
   tokengate::manage::Settings settings;
+  std::string method;
+  bool content_encoded = false;
+  int refused_with = 0;  ///< a status: the front end cannot have calls answered
 };
+
+/// As reseller, a person, on the service whm.
+struct Whm : ManageFixture {
+  Whm() { caller = person("reseller", tokengate::Service::kWhm); }
+  TestJson whm(const std::string& function, const std::string& parameters = {}) {
+    return call("/json-api/" + function + "?api.version=1&" + parameters);
+  }
+};
+
+/// The text of a UAPI or WHM failure; empty if it is none.
+inline std::string failure(const TestJson& reply) {
+  if (reply.contains("metadata") && reply["metadata"].contains("result")) {
+    return reply["metadata"]["result"] == 1 ? "" : reply["metadata"]["reason"].get<std::string>();
+  }
+  const TestJson& result = reply.contains("result") ? reply["result"] : reply;
+  return result["status"] == 1 ? "" : result["errors"][0].get<std::string>();
+}
+
+#define ck_assert_json(actual, expected)                                                             \
+  do {                                                                                               \
+    const TestJson actual_ = (actual);                                                               \
+    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
+  } while (0)
 
 #endif  // TOKENGATE_TESTS_MANAGE_FIXTURE_H_

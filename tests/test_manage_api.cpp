@@ -1,5 +1,4 @@
-// UAPI Tokens and WHM API 1 api_token_*: each function's replies, in each envelope, and what is refused with
-// which text.
+// UAPI Tokens and WHM API 1 api_token_*: each function's replies, and what is refused with which text.
 #include "manage_fixture.h"
 
 using namespace tokengate;
@@ -10,29 +9,6 @@ namespace {
 constexpr Service kCpanel = Service::kCpanel;
 constexpr Service kWhm = Service::kWhm;
 const std::string kEnd = std::to_string(kNow + 86'400);
-
-/// As reseller, a person, on the service whm.
-struct Whm : ManageFixture {
-  Whm() { caller = person("reseller", kWhm); }
-  TestJson whm(const std::string& function, const std::string& parameters = {}) {
-    return call("/json-api/" + function + "?api.version=1&" + parameters);
-  }
-};
-
-/// The text of a UAPI or WHM failure; empty if it is none.
-std::string failure(const TestJson& reply) {
-  if (reply.contains("metadata") && reply["metadata"].contains("result")) {
-    return reply["metadata"]["result"] == 1 ? "" : reply["metadata"]["reason"].get<std::string>();
-  }
-  const TestJson& result = reply.contains("result") ? reply["result"] : reply;
-  return result["status"] == 1 ? "" : result["errors"][0].get<std::string>();
-}
-
-#define ck_assert_json(actual, expected)                                                             \
-  do {                                                                                               \
-    const TestJson actual_ = (actual);                                                               \
-    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
-  } while (0)
 
 }  // namespace
 
@@ -63,98 +39,40 @@ START_TEST(uapi_functions_reply_as_documented) {
                      "readonly":1,"whitelist_ips":["192.0.2.7"],"parent":null,"last_used":null,"last_address":null,"use_count":0})");
   ck_assert(fixture.call("/execute/Tokens/rotate?name=deploy")["data"]["token"].get<std::string>() != secret);
   // Revoking is idempotent.
-  for (int i = 0; i < 2; ++i) ck_assert_json(fixture.call("/execute/Tokens/revoke?name=deploy")["data"], "1");
+  for (int i = 0; i < 2; ++i) {
+    ck_assert_json(fixture.call("/execute/Tokens/revoke?name=deploy"),
+                   R"({"data":1,"errors":null,"messages":null,"metadata":{},"status":1,"warnings":null})");
+  }
   ck_assert_uint_eq(fixture.admin.list_tokens("shop").value.size(), 1);
 }
 END_TEST
 
-START_TEST(uapi_is_reached_by_every_path) {
-  const struct {
-    bool whm;
-    const char* target;
-    const char* body;
-    const char* type;
-    const char* around;  ///< JSON pointer of the UAPI result
-  } rows[] = {
-      {false, "/execute/Tokens/list", "", "", ""},
-      {false, "/execute/Tokens/list?", "", "", ""},
-      {false, "/execute/Tokens/list/", "", "", ""},
-      {false, "//execute/Tokens/list", "", "", ""},
-      {false, "/cpsess0123456789/execute/Tokens/list", "", "", ""},
-      {false, "//cpsess1/execute/Tokens/list/", "", "", ""},
-      {false,
-       "/json-api/cpanel?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list",
-       "", "", "/result"},
-      {false,
-       "/json-api/cpanel/?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list"
-       "&cpanel_jsonapi_user=user",
-       "", "", "/result"},
-      {false, "//json-api/cpanel",
-       "cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list", "", "/result"},
-      {false, "/json-api/cpanel",
-       "cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list",
-       "application/octet-stream", "/result"},
-      {false, "/json-api/cpanel?cpanel_jsonapi_apiversion=3",
-       "cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list", "", "/result"},
-      {false, "/json-api/cpanel",
-       R"({"cpanel_jsonapi_apiversion":3,"cpanel_jsonapi_module":"Tokens","cpanel_jsonapi_func":"list"})",
-       "application/json", "/result"},
-      {true,
-       "/json-api/cpanel?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list"
-       "&cpanel_jsonapi_user=shop",
-       "", "", "/result"},
-      {true, "/json-api/uapi_cpanel?api.version=1&cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list",
-       "", "", "/data/uapi"},
-      {true, "/json-api/uapi_cpanel",
-       "api.version=1&cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list", "application/octet-stream",
-       "/data/uapi"},
-  };
+START_TEST(a_full_access_token_can_be_made_to_read_only) {
   ManageFixture fixture;
-  fixture.call("/execute/Tokens/create_limited?name=few&features=email");
-  const Identity shop = fixture.caller;
-  for (const auto& row : rows) {
-    fixture.caller = row.whm ? ManageFixture::person("reseller", kWhm) : shop;
-    const TestJson reply = fixture.call(row.target, row.body, row.type);
-    const TestJson result = reply.value(TestJson::json_pointer(row.around), TestJson());
-    ck_assert_msg(result.is_object() && result["status"] == 1 && result["data"][0]["name"] == "few",
-                  "%s %s: %s", row.target, row.body, reply.dump().c_str());
+  fixture.call("/execute/Tokens/create_full_access?name=reads&readonly=1");
+  fixture.call("/execute/Tokens/create_full_access?name=writes&readonly=0");
+  const TestJson list = fixture.call("/execute/Tokens/list")["data"];
+  ck_assert_uint_eq(list.size(), 2);
+  for (const TestJson& token : list) {
+    const int read_only = token["name"] == "reads" ? 1 : 0;
+    ck_assert_int_eq(token["readonly"], read_only);
+    ck_assert_int_eq(token["has_full_access"], 1);
+    const Token stored = fixture.admin.find_token("shop", kCpanel, token["name"]).value;
+    ck_assert(stored.full_access && stored.read_only == (read_only == 1));
   }
 }
 END_TEST
 
-START_TEST(uapi_envelopes) {
-  ManageFixture fixture;
-  const std::string list = "&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list";
-  ck_assert_view_eq(
-      fixture.send("/json-api/cpanel?cpanel_jsonapi_apiversion=3" + list).body,
-      R"({"apiversion":3,"func":"list","module":"Tokens","result":{"data":[],"errors":null,"messages":null,)"
-      R"("metadata":{"transformed":1},"status":1,"warnings":null}})");
-  ck_assert_json(fixture.call("/json-api/cpanel?" + list),
-                 R"({"cpanelresult":{"apiversion":2,"func":"list","module":"Tokens",
-                     "error":"Could not find function 'list' in module 'Tokens'"}})");
-  ck_assert_json(fixture.call("/json-api/cpanel?cpanel_jsonapi_apiversion=1" + list)["cpanelresult"]["error"],
-                 "\"API 1 cannot be called with API tokens.\"");
-  ck_assert_view_eq(failure(fixture.call("/execute/Tokens/nothing")),
-                    "Could not find function 'nothing' in module 'Tokens'");
-  ck_assert_view_eq(failure(fixture.call("/execute/Email/list_pops")),
-                    "Could not find function 'list_pops' in module 'Email'");
-  const manage::Reply xml = fixture.send(
-      "/xml-api/"
-      "cpanel?cpanel_xmlapi_apiversion=3&cpanel_xmlapi_module=Tokens&cpanel_xmlapi_func=create_limited"
-      "&name=few&features=%3Cemail%3E");
-  ck_assert_view_eq(xml.content_type, "text/xml; charset=\"utf-8\"");
-  ck_assert_view_eq(
-      xml.body,
-      "<cpanelresult><apiversion>3</apiversion><func>create_limited</func><module>Tokens</module><result>"
-      "<data/><errors>The feature “&lt;email&gt;” is not one that the account “shop” has.</errors>"
-      "<messages/><metadata/><status>0</status><warnings/></result></cpanelresult>");
-  for (const char* nowhere :
-       {"/", "", "/execute", "/execute/Tokens", "/execute/Tokens/list/x", "/json-api", "/json-api/",
-        "/Execute/Tokens/list", "/cpsess/execute/Tokens/list", "/cpsessx/execute/Tokens/list",
-        "///execute/Tokens/list", "/x/execute/Tokens/list", "execute/Tokens/list", "/json-api/a/b",
-        "/execute//list"}) {
-    ck_assert_int_eq(fixture.send(nowhere).status, 404);
-  }
+START_TEST(an_empty_post_with_its_parameters_in_the_query_is_a_call) {
+  Whm fixture;
+  fixture.method = "POST";
+  ck_assert_json(fixture.whm("api_token_create", "token_name=t&acl=list-accts")["data"]["acls"],
+                 R"(["list-accts"])");
+  ck_assert_json(fixture.whm("api_token_list")["data"]["tokens"]["t"]["acls"]["list-accts"], "1");
+  ck_assert_view_eq(failure(fixture.whm("api_token_revoke", "token_name=t")), "");
+  fixture.caller = Whm::person("shop", kCpanel);
+  ck_assert_view_eq(failure(fixture.call("/execute/Tokens/create_limited?name=t&features=email")), "");
+  ck_assert_json(fixture.call("/execute/Tokens/list")["data"][0]["name"], "\"t\"");
 }
 END_TEST
 
@@ -195,6 +113,99 @@ START_TEST(whm_functions_reply_as_documented) {
 }
 END_TEST
 
+START_TEST(all_is_a_privilege_of_whoever_has_it) {
+  Whm fixture;
+  fixture.caller = Whm::person("root", kWhm);
+  for (const char* parameters :
+       {"token_name=named&acl=all", "token_name=omitted", "token_name=numbered&acl-0=all"}) {
+    const TestJson made = fixture.whm("api_token_create", parameters)["data"];
+    ck_assert_json(made["acls"], R"(["all"])");
+    ck_assert_json(
+        fixture.whm("api_token_get_details", "token=" + made["token"].get<std::string>())["data"]["acls"],
+        R"(["all"])");
+    ck_assert_json(fixture.whm("api_token_list")["data"]["tokens"][made["name"].get<std::string>()]["acls"],
+                   R"({"all":1})");
+  }
+}
+END_TEST
+
+START_TEST(an_end_of_0_is_never) {
+  Whm fixture;
+  const auto ends = [&] { return fixture.admin.find_token("reseller", kWhm, "t").value.expires_unix_s; };
+  ck_assert_json(
+      fixture.whm("api_token_create", "token_name=t&acl=list-accts&expires_at=0")["data"]["expires_at"],
+      "null");
+  ck_assert_int_eq(ends(), kNeverExpires);
+  const auto update = [&](const std::string& end) {
+    return fixture.whm("api_token_update",
+                       "token_name=t&acl=list-accts&expires_at=" + end)["data"]["expires_at"];
+  };
+  ck_assert_json(update(kEnd), kEnd.c_str());
+  ck_assert_int_eq(ends(), kNow + 86'400);
+  ck_assert_json(update("0"), "null");
+  ck_assert_int_eq(ends(), kNeverExpires);
+  ck_assert_json(fixture.whm("api_token_list")["data"]["tokens"]["t"]["expires_at"], "null");
+  // Said, it is no omission.
+  ck_assert(!fixture.last_detail().ends_with("elevation by omission"));
+}
+END_TEST
+
+START_TEST(details_are_given_of_the_callers_own_secrets) {
+  Whm fixture;
+  const std::string secrets[] = {
+      fixture.add_token({.account = "other", .service = kWhm, .name = "t", .full_access = true}),
+      fixture.add_token({.account = "root", .service = kWhm, .name = "t", .full_access = true}),
+      fixture.add_token({.account = "shop", .name = "t", .full_access = true}),      // of an owned account
+      fixture.add_token({.account = "reseller", .name = "t", .full_access = true}),  // its own, for cpanel
+  };
+  for (const std::string& secret : secrets) {
+    ck_assert_json(
+        fixture.whm("api_token_get_details", "token=" + secret),
+        R"({"metadata":{"command":"api_token_get_details","reason":"OK","result":1,"version":1}})");
+  }
+  fixture.caller = Whm::person("other", kWhm);
+  ck_assert_json(fixture.whm("api_token_get_details", "token=" + secrets[0])["data"]["acls"],
+                 R"(["list-accts"])");
+}
+END_TEST
+
+START_TEST(a_revocation_says_how_many_it_took_along) {
+  ManageFixture fixture;
+  const auto family = [&](const std::string& user, Service service) {
+    fixture.add_token({.account = user, .service = service, .name = "top", .full_access = true});
+    Change by_top = change_at();
+    by_top.acting = ActingToken{user, service, "top"};
+    for (const char* name : {"a", "b"}) {
+      ck_assert_ok(
+          fixture.admin
+              .create_token(by_top, {.account = user, .service = service, .name = name, .full_access = true})
+              .status);
+    }
+  };
+  family("shop", kCpanel);
+  const TestJson taken = fixture.call("/execute/Tokens/revoke?name=top&with_children=1");
+  ck_assert_json(taken["data"], "1");
+  ck_assert_json(taken["metadata"], R"({"also_revoked":2})");
+  family("shop", kCpanel);
+  ck_assert_json(fixture.call("/execute/Tokens/revoke?name=top")["metadata"], "{}");
+  fixture.call("/execute/Tokens/revoke?name=a");
+  fixture.call("/execute/Tokens/revoke?name=b");
+  // A token that ends takes along what came of it, asked to or not.
+  family("shop", kCpanel);
+  fixture.caller = fixture.with_token("shop", kCpanel, "top");
+  ck_assert_json(fixture.call("/execute/Tokens/revoke?name=top")["metadata"], R"({"also_revoked":2})");
+
+  family("reseller", kWhm);
+  fixture.caller = ManageFixture::person("reseller", kWhm);
+  ck_assert_json(
+      fixture.call("/json-api/api_token_revoke?api.version=1&token_name=top&token_name-1=a&with_children=1"),
+      R"({"metadata":{"command":"api_token_revoke","reason":"OK","result":1,"version":1,"also_revoked":1}})");
+  family("reseller", kWhm);
+  ck_assert_json(fixture.call("/json-api/api_token_revoke?token_name=top&with_children=1"),
+                 R"({"status":1,"statusmsg":"OK","also_revoked":2})");
+}
+END_TEST
+
 START_TEST(whm_parameters_come_in_every_form) {
   const struct {
     const char* query;
@@ -219,40 +230,6 @@ START_TEST(whm_parameters_come_in_every_form) {
     ck_assert_json(reply["data"]["acls"], R"(["kill-acct","list-accts"])");
     fixture.whm("api_token_revoke", "token_name=t");
   }
-}
-END_TEST
-
-START_TEST(whm_envelopes) {
-  Whm fixture;
-  fixture.whm("api_token_create", "token_name=example&acl=list-accts");
-  ck_assert_view_eq(
-      fixture.send("/xml-api/api_token_list?api.version=1").body,
-      "<result><data><tokens><example><name>example</name><acls><cpanel-api>0</cpanel-api>"
-      "<create-acct>0</create-acct><kill-acct>0</kill-acct><list-accts>1</list-accts>"
-      "<manage-api-tokens>0</manage-api-tokens></acls><create_time>1800000000</create_time><expires_at/>"
-      "<whitelist_ips/><has_full_access>0</has_full_access><readonly>0</readonly><parent/><last_used/"
-      "><last_address/><use_count>0</use_count></example></tokens>"
-      "</data><metadata><command>api_token_list</command><reason>OK</reason><result>1</result>"
-      "<version>1</version></metadata></result>");
-  fixture.whm("api_token_create", "token_name=1st&acl=list-accts");
-  ck_assert(fixture.send("/xml-api/api_token_list?api.version=1")
-                .body.find("<tokens><item key=\"1st\"><name>1st</name>") != std::string::npos);
-  // The old shape, without api.version.
-  const TestJson old = fixture.call("/json-api/api_token_list");
-  ck_assert(old["status"] == 1 && old["statusmsg"] == "OK" && old["tokens"].contains("example"));
-  ck_assert_json(fixture.call("/json-api/api_token_revoke?token_name=none"),
-                 R"({"status":0,"statusmsg":"There is no API token “none”."})");
-  ck_assert_view_eq(failure(fixture.whm("reboot")),
-                    "Unknown app (\"reboot\") requested for this version (1) of the API.");
-  ck_assert(failure(fixture.call("/json-api/api_token_list?api.version=3")).starts_with("Unknown app"));
-  ck_assert(!failure(fixture.call("/execute/Tokens/list")).empty());
-  fixture.caller = Whm::person("shop", kCpanel);
-  ck_assert(!failure(fixture.whm("api_token_list")).empty());
-  ck_assert_json(
-      fixture.call(
-          "/json-api/uapi_cpanel?cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list")["data"]["uapi"]
-                                                                                             ["status"],
-      "0");
 }
 END_TEST
 
@@ -328,11 +305,22 @@ START_TEST(refusals_say_why_and_change_nothing) {
       {kCpanel, "rename", "name=ci&new_name=ci", "already exists"},
       {kCpanel, "rename", "name=ci&new_name=a/b", "1 to 50"},
       {kCpanel, "rename", "name=ci", "Give the parameter “new_name”"},
+      {kCpanel, "rename", "new_name=x", "Give the parameter “name”"},
+      {kCpanel, "rename", "", "Give the parameter “name”"},
+      {kCpanel, "revoke", "", "Give the parameter “name”"},
+      {kCpanel, "revoke", "name=", "Give the parameter “name”"},
+      {kCpanel, "revoke", "with_children=1", "Give the parameter “name”"},
+      {kCpanel, "revoke", "token_name=ci", "no parameter “token_name”"},
+      {kCpanel, "create_limited", "features=email", "Give the parameter “name”"},
+      {kCpanel, "create_limited", "name=x&features=email&" + many, "at most 100"},
+      {kCpanel, "update", "features=email", "Give the parameter “name”"},
       {kCpanel, "update", "name=none", "There is no API token “none”"},
       {kCpanel, "update", "name=few&features=backups", "The feature “backups”"},
       {kCpanel, "update", "name=few&features=email&full_access=1", "either features or full_access"},
+      {kCpanel, "rotate", "overlap=60", "Give the parameter “name”"},
       {kCpanel, "rotate", "name=none", "There is no API token “none”"},
       {kCpanel, "rotate", "name=ci&overlap=soon", "decimal digits"},
+      {kCpanel, "get_details", "", "Give the parameter “name”"},
       {kCpanel, "get_details", "name=none", "There is no API token “none”"},
       {kWhm, "api_token_create", "", "Give the parameter “token_name”"},
       {kWhm, "api_token_create", "token_name=a.b", "1 to 50"},
@@ -349,6 +337,9 @@ START_TEST(refusals_say_why_and_change_nothing) {
        "“any” is neither"},
       {kWhm, "api_token_create", "token_name=x&acl=list-accts&" + many, "at most 100"},
       {kWhm, "api_token_create", "token_name=x&acls=list-accts", "no parameter “acls”"},
+      {kWhm, "api_token_update", "acl=list-accts&new_name=x", "Give the parameter “token_name”"},
+      {kWhm, "api_token_update", "token_name=&acl=list-accts", "Give the parameter “token_name”"},
+      {kWhm, "api_token_update", "token_name=ci&acl=list-accts&" + many, "at most 100"},
       {kWhm, "api_token_update", "token_name=none&acl=list-accts", "There is no API token “none”"},
       {kWhm, "api_token_update", "token_name=ci&new_name=few&acl=list-accts", "already exists"},
       {kWhm, "api_token_update", "token_name=ci&new_name=&acl=list-accts", "1 to 50"},
@@ -357,6 +348,10 @@ START_TEST(refusals_say_why_and_change_nothing) {
       {kWhm, "api_token_revoke", "", "Give the parameter “token_name”"},
       {kWhm, "api_token_revoke", "token_name=none", "There is no API token “none”"},
       {kWhm, "api_token_revoke", "token_name=ci&token_name-1=none", "There is no API token “none”"},
+      {kWhm, "api_token_revoke", "token_name=", "“token_name” is empty"},
+      {kWhm, "api_token_revoke", "token_name=ci&token_name-1=", "“token_name-1” is empty"},
+      {kWhm, "api_token_revoke", "name=ci", "no parameter “name”"},
+      {kWhm, "api_token_rotate", "overlap=60", "Give the parameter “token_name”"},
       {kWhm, "api_token_rotate", "token_name=none", "There is no API token “none”"},
       {kWhm, "api_token_get_details", "", "Give the parameter “token”"},
   };
@@ -548,11 +543,14 @@ Suite* suite() {
   TCase* tcase = tcase_create("manage_api");
   tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, uapi_functions_reply_as_documented);
-  tcase_add_test(tcase, uapi_is_reached_by_every_path);
-  tcase_add_test(tcase, uapi_envelopes);
   tcase_add_test(tcase, whm_functions_reply_as_documented);
+  tcase_add_test(tcase, a_full_access_token_can_be_made_to_read_only);
+  tcase_add_test(tcase, an_empty_post_with_its_parameters_in_the_query_is_a_call);
+  tcase_add_test(tcase, all_is_a_privilege_of_whoever_has_it);
+  tcase_add_test(tcase, an_end_of_0_is_never);
+  tcase_add_test(tcase, details_are_given_of_the_callers_own_secrets);
+  tcase_add_test(tcase, a_revocation_says_how_many_it_took_along);
   tcase_add_test(tcase, whm_parameters_come_in_every_form);
-  tcase_add_test(tcase, whm_envelopes);
   tcase_add_test(tcase, what_is_omitted_widens_as_documented_and_is_noted);
   tcase_add_test(tcase, refusals_say_why_and_change_nothing);
   tcase_add_test(tcase, accounts_without_tokens_are_told_so);

@@ -9,12 +9,6 @@ namespace {
 constexpr Service kCpanel = Service::kCpanel;
 constexpr Service kWhm = Service::kWhm;
 
-#define ck_assert_json(actual, expected)                                                             \
-  do {                                                                                               \
-    const TestJson actual_ = (actual);                                                               \
-    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
-  } while (0)
-
 struct Page : ManageFixture {
   Page() {
     ck_assert_int_eq(setenv("TZ", "Europe/Berlin", 1), 0);
@@ -56,6 +50,22 @@ START_TEST(an_account_tells_what_its_tokens_can_be_given) {
       shop["acls"][2],
       R"({"name":"email","group":"Mail","description":"Mailboxes, filters and mail settings","warning":""})");
   ck_assert(!shop["acls"][3]["warning"].get<std::string>().empty());
+  // Each permission by which a token could get past its limits says how; the others say nothing.
+  const auto warned = [&](const TestJson& account) {
+    std::string names;
+    for (const TestJson& acl : account["acls"]) {
+      if (!acl["warning"].get<std::string>().empty()) names += acl["name"].get<std::string>() + " ";
+    }
+    return names;
+  };
+  ck_assert_view_eq(warned(shop), "manage-api-tokens ");
+  ck_assert_ok(page.admin.define_acl(change_at(), kWhm, "create-user-session"));
+  page.add_account("hosts", {},
+                   {"create-user-session", "kill-acct", "list-accts", "manage-api-tokens", "passwd"});
+  page.caller = Page::person("hosts", kWhm);
+  ck_assert_view_eq(warned(page.ok("account")), "create-user-session manage-api-tokens passwd ");
+  page.caller = Page::person("root", kWhm);
+  ck_assert_view_eq(warned(page.ok("account")), "all create-user-session manage-api-tokens passwd ");
   page.caller = Page::person("reseller", kWhm);
   ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == true);
   page.caller = Page::person("root", kWhm);
@@ -142,6 +152,18 @@ START_TEST(refusals_name_the_input) {
   page.ok("create", {{"name", "ci"}, {"acls", {"email"}}});
   const uint64_t changes = page.changes();
   ck_assert(page.page("update", {{"name", "ci"}, {"note", std::string(201, 'a')}})["field"] == "note");
+  // One address more than a token takes.
+  TestJson many = TestJson::array();
+  for (int i = 0; i <= page.ok("session")["max_addresses"].get<int>(); ++i)
+    many.push_back("192.0.2." + std::to_string(i));
+  ck_assert_uint_eq(many.size(), 101);
+  for (const char* function : {"create", "update"}) {
+    const TestJson reply = page.page(
+        function, {{"name", *function == 'c' ? "x" : "ci"}, {"acls", {"email"}}, {"addresses", many}});
+    ck_assert(reply["ok"] == false && reply["field"] == "addresses" &&
+              reply["error"].get<std::string>().find("at most 100") != std::string::npos);
+    ck_assert_uint_eq(page.changes(), changes);
+  }
   for (const auto& row : rows) {
     const TestJson reply = page.page(row.function, TestJson::parse(row.input));
     ck_assert_msg(reply["ok"] == false && !reply["error"].get<std::string>().empty() &&

@@ -18,6 +18,7 @@ using nlohmann::json;
 constexpr std::string_view kPage = "/tokengate/";
 constexpr std::string_view kPageCalls = "/tokengate/api/";
 constexpr std::string_view kCookie = "__Secure-tokengate";
+constexpr std::string_view kStoreAway = "The token store cannot be used now; the server's log says why.";
 
 // No script, style or request but our own, and nobody's frame.
 constexpr const char* kContentPolicy =
@@ -27,6 +28,10 @@ constexpr const char* kContentPolicy =
 
 HttpReply plain(int status, std::string_view text) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::string(text) + '\n'};
+}
+
+HttpReply sent(const manage::Reply& reply) {
+  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
 }
 
 HttpReply page_reply(int status, const json& body) {
@@ -174,7 +179,7 @@ HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s
       try {
         reply = route(door, request, &visit);
       } catch (const StoreAway&) {
-        reply = page_refusal(503, "The token store cannot be used now; the server's log says why.");
+        reply = page_refusal(503, kStoreAway);
       }
     }
     protect(&reply);
@@ -226,11 +231,12 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
   if (name == "logout") return log_out(request, guest, visit);
   open_store(visit, access_of(name));
   if (!known && !identify_by_session(*guest, visit)) return page_refusal(401, "Nobody is signed in.");
-  manage::Reply reply = manage::answer_page(visit->store.value, options_.settings,
-                                            {request.method, request.path, request.query, "application/json",
-                                             request.body, visit->caller, visit->now_unix_s},
-                                            name);
-  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+  const manage::Reply reply =
+      manage::answer_page(visit->store.value, options_.settings,
+                          {request.method, request.path, request.query, "application/json", request.body,
+                           visit->caller, visit->now_unix_s},
+                          name);
+  return sent(reply);
 }
 
 /// Needs no store: a session ends even while that cannot be opened.
@@ -260,12 +266,17 @@ HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
     return plain(403, text);
   }
   const std::string* type = request.header("Content-Type");
-  if (type == nullptr) return plain(400, "There is more than one Content-Type.");
+  const manage::Request call = {
+      request.method, request.path,  request.query,     type == nullptr ? "" : *type,
+      request.body,   visit->caller, visit->now_unix_s, request.has("Content-Encoding")};
+  if (type == nullptr) return sent(manage::refuse_api(call, 400, "There is more than one Content-Type."));
   const std::string_view path = request.path;
-  manage::Reply reply = manage::answer_api(
-      open_store(visit, access_of(path.substr(path.rfind('/') + 1))), options_.settings,
-      {request.method, request.path, request.query, *type, request.body, visit->caller, visit->now_unix_s});
-  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+  try {
+    Admin& store = open_store(visit, access_of(path.substr(path.rfind('/') + 1)));
+    return sent(manage::answer_api(store, options_.settings, call));
+  } catch (const StoreAway&) {
+    return sent(manage::refuse_api(call, 503, kStoreAway));
+  }
 }
 
 bool Site::is_web_server(const HttpRequest& request) const {

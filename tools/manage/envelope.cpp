@@ -8,18 +8,20 @@ namespace tokengate::manage {
 namespace {
 
 Json uapi_result(const Outcome& outcome) {
-  Json metadata = Json::object();
-  if (outcome.transformed) metadata["transformed"] = 1;
   return {{"data", outcome.data},         {"errors", outcome.ok ? Json() : Json::array({outcome.text})},
-          {"messages", nullptr},          {"metadata", metadata},
+          {"messages", nullptr},          {"metadata", outcome.metadata},
           {"status", outcome.ok ? 1 : 0}, {"warnings", nullptr}};
 }
 
 /// Not of a WHM call: a WHM reply without data has no such member.
-Json whm_reply(const std::string& function, bool ok, const std::string& reason, const Json& data) {
+Json whm_reply(const std::string& function, const Outcome& outcome) {
   Json reply = Json::object();
-  if (!data.is_null()) reply["data"] = data;
-  reply["metadata"] = {{"command", function}, {"reason", reason}, {"result", ok ? 1 : 0}, {"version", 1}};
+  if (!outcome.data.is_null()) reply["data"] = outcome.data;
+  reply["metadata"] = {{"command", function},
+                       {"reason", outcome.ok ? "OK" : outcome.text},
+                       {"result", outcome.ok ? 1 : 0},
+                       {"version", 1}};
+  reply["metadata"].update(outcome.metadata);
   return reply;
 }
 
@@ -38,6 +40,7 @@ Json api2_reply(const Called& called, const Outcome& outcome) {
 Json whm0_reply(const Outcome& outcome) {
   Json reply = {{"status", outcome.ok ? 1 : 0}, {"statusmsg", outcome.ok ? "OK" : outcome.text}};
   if (outcome.data.is_object()) reply.update(outcome.data);
+  reply.update(outcome.metadata);
   return reply;
 }
 
@@ -51,11 +54,11 @@ Json reply_of(const Called& called, const Outcome& outcome) {
               {"module", called.module},
               {"result", uapi_result(outcome)}};
     case Shape::kUapiInWhm:
-      return whm_reply("uapi_cpanel", true, "OK", {{"uapi", uapi_result(outcome)}});
+      return whm_reply("uapi_cpanel", {.data = {{"uapi", uapi_result(outcome)}}});
     case Shape::kApi2:
       return api2_reply(called, outcome);
     case Shape::kWhm1:
-      return whm_reply(called.function, outcome.ok, outcome.ok ? "OK" : outcome.text, outcome.data);
+      return whm_reply(called.function, outcome);
     case Shape::kWhm0:
       return whm0_reply(outcome);
   }

@@ -35,10 +35,10 @@ struct Called {
 struct Outcome {
   bool ok = true;
   Json data = nullptr;
-  std::string text = {};     ///< of a failure
-  bool transformed = false;  ///< sets the metadata that UAPI's lists carry
+  std::string text = {};           ///< of a failure
+  Json metadata = Json::object();  ///< what the reply's metadata holds besides its usual members
 
-  static Outcome failure(std::string text) { return {false, nullptr, std::move(text), false}; }
+  static Outcome failure(std::string text) { return {false, nullptr, std::move(text)}; }
 };
 
 Reply enveloped(const Called& called, const Outcome& outcome);

@@ -25,6 +25,10 @@ WhmFunction find_whm_function(std::string_view function);
 /// `whitelist_ip`, `whitelist_ip-N`; `any` alone is an empty list. Nothing if absent.
 std::optional<std::vector<std::string>> whitelist(const Params& params);
 
+/// What a revocation adds to the reply's metadata: how many tokens ended that the call did not name. Nothing
+/// if none did.
+Json also_revoked(uint64_t others);
+
 /// Null for what never ends.
 Json end_json(int64_t expires_unix_s);
 /// The name of the token that made it, `#12, which is gone` with its id if there is none any more, null if

@@ -19,6 +19,10 @@ namespace tokengate::manage {
 /// around them (README.md in this folder). Also for any other path: then the reply says so, with status 404.
 Reply answer_api(Admin& admin, const Settings& settings, const Request& request) noexcept;
 
+/// The answer to a call of such an API that the front end cannot have answered: `status`, and `text`, one
+/// sentence, in the envelope in which the call would have been answered. Needs no store.
+Reply refuse_api(const Request& request, int status, std::string_view text) noexcept;
+
 /// Answers a call of the page: `name` is what follows `/tokengate/api/` in the path; the body is a JSON
 /// object, and so is the reply: `{"ok":true,"data":…}` or `{"ok":false,"error":"one
 /// sentence","field":"name"}`, with status 200, and 404 for a name that does not exist. page_api.cpp lists

@@ -123,6 +123,9 @@ std::vector<Params::Param> Params::read_json(const std::string& text) {
 }
 
 Params Params::read(const Request& request) {
+  if (request.content_encoded) {
+    throw Refused{"These functions take no compressed body: send it as it is, without Content-Encoding."};
+  }
   if (request.query.size() > kMaxParameterBytes || request.body.size() > kMaxParameterBytes) {
     throw Refused{"The parameters are larger than " + std::to_string(kMaxParameterBytes) + " bytes."};
   }

@@ -19,8 +19,9 @@ namespace tokengate::manage {
 class Params {
  public:
   /// Reads query and body, each decoded once. Refused: bad percent-encoding, NUL, a name that stands in both
-  /// with different values, multipart bodies, JSON that is not an object of texts, numbers, booleans, null
-  /// (as if absent) and arrays of these, members that stand twice, and more than request.h allows.
+  /// with different values, multipart and encoded bodies, JSON that is not an object of texts, numbers,
+  /// booleans, null (as if absent) and arrays of these, members that stand twice, and more than request.h
+  /// allows.
   static Params read(const Request& request);
 
   /// The value of `name`; nothing if it is absent. Refused if it stands there with different values.

@@ -42,6 +42,7 @@ struct Request {
   std::string body;          ///< whole, after transfer decoding
   Identity caller;
   int64_t now_unix_s = 0;
+  bool content_encoded = false;  ///< a Content-Encoding field came with it; its body is never looked into
 };
 
 struct Reply {

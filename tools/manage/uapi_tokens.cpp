@@ -53,7 +53,7 @@ Outcome list(Operations& operations, const Scope& scope, const Params&) {
   const std::vector<Token> list = operations.list(scope);
   const std::vector<TokenUse> uses = operations.use_of(list);
   for (size_t i = 0; i < list.size(); ++i) tokens.push_back(token_json(list[i], uses[i]));
-  return {.data = tokens, .transformed = true};
+  return {.data = tokens, .metadata = {{"transformed", 1}}};
 }
 
 Outcome get_details(Operations& operations, const Scope& scope, const Params& params) {
@@ -65,7 +65,8 @@ Outcome get_details(Operations& operations, const Scope& scope, const Params& pa
 
 Outcome rename(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "new_name"});
-  operations.rename(scope, params.required("name"), params.required("new_name"));
+  const std::string name = params.required("name");
+  operations.rename(scope, name, params.required("new_name"));
   return {};
 }
 
@@ -86,8 +87,8 @@ Outcome update(Operations& operations, const Scope& scope, const Params& params)
 
 Outcome rotate(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "overlap"});
-  return {.data = issued_json(
-              operations.rotate(scope, params.required("name"), params.number("overlap").value_or(0)))};
+  const std::string name = params.required("name");
+  return {.data = issued_json(operations.rotate(scope, name, params.number("overlap").value_or(0)))};
 }
 
 /// As documented, a token that never existed counts as revoked; its children cannot.
@@ -95,8 +96,8 @@ Outcome revoke(Operations& operations, const Scope& scope, const Params& params)
   params.require_known({"name", "with_children"});
   const std::string name = params.required("name");
   const bool with_children = params.flag("with_children").value_or(false);
-  if (with_children || operations.find(scope, name)) operations.revoke(scope, {name}, with_children);
-  return {.data = 1};
+  if (!with_children && !operations.find(scope, name)) return {.data = 1};
+  return {.data = 1, .metadata = also_revoked(operations.revoke(scope, {name}, with_children) - 1)};
 }
 
 constexpr struct {

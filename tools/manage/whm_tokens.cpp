@@ -87,8 +87,8 @@ Outcome update(Operations& operations, const Params& params) {
 
 Outcome rotate(Operations& operations, const Params& params) {
   params.require_known({"token_name", "overlap"});
-  const IssuedToken issued = operations.rotate(operations.own(), params.required("token_name"),
-                                               params.number("overlap").value_or(0));
+  const std::string name = params.required("token_name");
+  const IssuedToken issued = operations.rotate(operations.own(), name, params.number("overlap").value_or(0));
   Json data = details(operations, issued.token);
   data["token"] = issued.secret;
   return {.data = data};
@@ -98,8 +98,9 @@ Outcome revoke(Operations& operations, const Params& params) {
   params.require_known({"token_name-N", "with_children"});
   const std::optional<std::vector<std::string>> names = params.list("token_name");
   if (!names) throw Refused{"Give the parameter “token_name”."};
-  operations.revoke(operations.own(), *names, params.flag("with_children").value_or(false));
-  return {};
+  const uint64_t revoked =
+      operations.revoke(operations.own(), *names, params.flag("with_children").value_or(false));
+  return {.metadata = also_revoked(revoked - names->size())};
 }
 
 constexpr struct {
@@ -123,6 +124,12 @@ std::optional<std::vector<std::string>> whitelist(const Params& params) {
   std::optional<std::vector<std::string>> ranges = params.list("whitelist_ip");
   if (ranges && ranges->size() == 1 && ranges->front() == "any") ranges->clear();
   return ranges;
+}
+
+Json also_revoked(uint64_t others) {
+  Json metadata = Json::object();
+  if (others > 0) metadata["also_revoked"] = others;
+  return metadata;
 }
 
 Json end_json(int64_t expires_unix_s) {
