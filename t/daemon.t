@@ -1,4 +1,4 @@
-# The management daemon: whom it believes, what it takes, how it ends; before both servers, and killed while it works.
+# The management daemon: whom it believes, what it takes, how it ends; and before both servers.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -16,15 +16,18 @@ my @page   = ('X-Tokengate-Page: 1', 'Content-Type: application/json');
 sub new_store () {
     my $store = Tokengate::Store->new;
     $store->run(qw(catalog load --panel));
-    $store->run(qw(account create shop --acl email --acl dns --acl manage-api-tokens));
+    $store->run(qw(account create reseller), map { ('--acl', "whm:$_") } qw(manage-api-tokens list-accts kill-acct cpanel-api));
+    $store->run(qw(account create shop --owner reseller --acl email --acl dns --acl manage-api-tokens));
     $store->run(qw(account create other --acl email));
     $store->create_token(shop => manager => qw(--acl manage-api-tokens --acl email));
     $store->create_token(shop => mailer => qw(--acl email));
+    $store->create_token(reseller => keeper => qw(--service whm --acl manage-api-tokens --acl list-accts));
+    $store->create_token(reseller => lister => qw(--service whm --acl list-accts));
     return $store;
 }
 
 # Which tokens of a new store these are.
-my %id = (manager => 1, mailer => 2);
+my %id = (manager => 1, mailer => 2, keeper => 3, lister => 4);
 
 # What a web server says of a caller, with the first secret of that token.
 sub identity ($user, $service, $token) {
@@ -158,6 +161,13 @@ subtest 'what it takes' => sub {
     my @caller = identity(shop => 'cpanel', 'manager');
     is($daemon->ask('POST /execute/Tokens/list', \@caller, body => 'x' x 300_000)->status, 413, 'a body that is too large');
     is($daemon->ask('GET /tokengate/' . $_)->status, 404, "no page $_") for '../etc/passwd', 'index.html', 'app.js.map', 'internal';
+    my $compressed = sub ($call, @who) { $daemon->ask("POST $call", [@who, 'Content-Encoding: gzip'], body => 'name=mailer')->body };
+    like($compressed->("/execute/Tokens/$_", @caller), qr/no compressed body.*"status":0/, "$_ takes no compressed body") for qw(list revoke);
+    like($compressed->('/xml-api/api_token_list?api.version=1', identity(reseller => 'whm', 'keeper')),
+        qr{<reason>These functions take no compressed body}, 'nor do those of whm');
+    my $types = $daemon->ask('POST /execute/Tokens/list', [@caller, 'Content-Type: text/plain', 'Content-Type: application/json'], body => '{}');
+    is($types->status, 400, 'two types of one body');
+    like($types->body, qr/"errors":\["There is more than one Content-Type\."\].*"status":0/, '... which its envelope says');
     my $many = sub ($count) { return join '&', 'name=x', ('a') x $count };
     like($daemon->ask("GET /execute/Tokens/revoke?" . $many->($_), \@caller)->body, qr/1000 parameters.*"status":0/, "$_ parameters")
         for 1000, 4090;
@@ -205,6 +215,27 @@ subtest 'a log that cannot be written' => sub {
     $daemon->stop;
 };
 
+subtest 'what is left out' => sub {
+    my $store = new_store();
+    for (['', []], ['--strict-omission', ['--strict-omission']]) {
+        my ($name, $options) = @$_;
+        my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => $options)->start;
+        my $ask    = sub ($call) { decode_json($daemon->ask("GET /json-api/api_token_$call", [identity(reseller => 'whm', 'keeper')])->body) };
+        my $number = $name ? 2 : 1;
+        my $made   = $ask->("create?api.version=1&token_name=wide$number");
+        my $wider  = $ask->("create?api.version=1&token_name=few$number&acl=list-accts") && $ask->("update?api.version=1&token_name=few$number");
+        for my $reply ($made, $wider) {
+            is($reply->{metadata}{result}, $name ? 0 : 1, "$reply->{metadata}{command} by omission" . ($name && ', with --strict-omission'));
+            like($reply->{metadata}{reason}, qr/switched off here/, '... is told why') if $name;
+            is_deeply($reply->{data}{acls}, [qw(list-accts manage-api-tokens)], '... gives all that the caller has') unless $name;
+        }
+        $daemon->stop;
+    }
+    my $journal = $store->run(qw(journal show));
+    is(scalar(() = $journal =~ /elevation by omission/g), 2, 'the journal marks what was widened');
+    is($store->{cli}->json(qw(token show reseller few2 --service whm))->{acls}[0], 'list-accts', 'and what was refused is as it was');
+};
+
 subtest 'when it opens the store' => sub {
     my $store  = new_store();
     my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0])->start;
@@ -216,12 +247,35 @@ subtest 'when it opens the store' => sub {
     is($page->('logout'), 200, 'but ends');
     is($daemon->ask('GET /execute/Tokens/list')->status, 403, 'not for nobody');
     is($daemon->ask('POST /tokengate/api/session', \@page, body => '{}')->status, 401, 'nor for the page of nobody');
-    is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 503, 'for a caller, and says when it is away');
+    for (
+        ['/execute/Tokens/list' => 'json', qr/\A\{"data":null,"errors":\["The token store cannot be used now; [^"]*"\],.*"status":0,/],
+        ['/json-api/cpanel?cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list' => 'json',
+            qr/\A\{"apiversion":3,.*"errors":\["The token store.*"status":0,/],
+        ['/json-api/api_token_list?api.version=1' => 'json', qr/"command":"api_token_list","reason":"The token store[^"]*","result":0/],
+        ['/xml-api/api_token_list?api.version=1'  => 'xml',  qr{\A<result><metadata>.*<reason>The token store[^<]*</reason><result>0</result>}])
+    {
+        my ($call, $form, $words) = @$_;
+        my @who = $call =~ /api_token/ ? identity(reseller => 'whm', 'keeper') : identity(shop => 'cpanel', 'manager');
+        my $away = $daemon->ask("GET $call", \@who);
+        is($away->status, 503, "for a caller of $call, and says when it is away");
+        like($away->header('Content-Type'), qr{/$form; charset}, "... in $form");
+        like($away->body, $words, '... in the envelope of the call');
+    }
     rename $store->path . '-away', $store->path or die $!;
     is($daemon->ask('GET /execute/Tokens/list', [identity(shop => 'cpanel', 'manager')])->status, 200, 'and when it is back it goes on');
     is($page->('session'), 401, 'without the session that was ended');
     $daemon->stop;
 };
+
+# What the daemon's manual puts in front of it, for its socket here.
+sub documented ($server, $socket) {
+    open my $file, '<', "$Tokengate::Server::kRoot/tools/daemon/README.md" or die $!;
+    my ($text) = do { local $/; readline $file } =~ /^```$server\n(.*?)^```/ms or die "no configuration of $server";
+    # And what it says of calls that name their function in parameters: a location written as this one.
+    my ($like) = $text =~ /^(location ~.*?^\}\n|<LocationMatch.*?^<\/LocationMatch>\n)/ms or die 'no location by pattern';
+    $like =~ s{\^/\(json\|xml\)-api/api_token_(?:\.\*)?}{^/(json-api/(uapi_)?cpanel|xml-api/cpanel)\$} or die 'another pattern';
+    return ($text . $like) =~ s{/run/tokengate/tokengated\.sock}{$socket}gr;
+}
 
 each_server(
     sub ($class) {
@@ -229,10 +283,9 @@ each_server(
         our $daemon = Tokengate::Daemon->new(store => $store->path)->start;
         our $kept   = $store;
         return (
-            store => $store->path,
-            sites => [cpanel => {tokengate => 'on', locations => [
-                '/execute/Tokens/' => {upstream => 'unix', socket => $daemon->socket},
-                '/tokengate/' => {tokengate => 'off', upstream => 'unix', socket => $daemon->socket}]}]);
+            store      => $store->path,
+            site_extra => {$class->name => documented($class->name, $daemon->socket)},
+            sites      => [cpanel => {tokengate => 'on', locations => ['/json-api/' => {service => 'whm'}]}]);
     },
     sub ($server) {
         our ($daemon, $kept);
@@ -245,6 +298,45 @@ each_server(
         is($server->request('POST /tokengate/api/session', [@page, identity(shop => 'cpanel', 'manager')], body => '{}')->status,
             401, 'nor before the page');
         like($server->get('/tokengate/')->body, qr/<title>API tokens/, 'the page');
+
+        my $keeper = 'whm reseller:' . $kept->secret('keeper');
+        my $whm    = sub ($function, $parameters = '', $authorization = $keeper) {
+            return $server->get("/json-api/api_token_$function?api.version=1&$parameters", $authorization);
+        };
+        my $made = decode_json($whm->('create', 'token_name=made&acl-0=list-accts&whitelist_ip=127.0.0.0/8')->body);
+        is_deeply([@{$made->{data}}{qw(name acls whitelist_ips)}], ['made', ['list-accts'], ['127.0.0.0/8']], 'WHM API 1: create');
+        my $authorization = "WHM reseller:$made->{data}{token}";
+        is($server->get('/json-api/listaccts?api.version=1', $authorization)->status, 200, '... whose secret is accepted');
+        is($whm->('list', '', $authorization)->status, 403, '... for its own rights');
+        is_deeply([sort keys %{decode_json($whm->('list')->body)->{data}{tokens}}], [qw(keeper lister made)], 'list');
+        like($server->get('/xml-api/api_token_list?api.version=1', $keeper)->body, qr{<made><name>made</name>.*<result>1</result>}, 'list as XML');
+        my $post = sub ($function, $body, $type) {
+            my $reply = $server->request("POST /json-api/api_token_$function", ["Authorization: $keeper", $type], body => $body);
+            return decode_json($reply->body);
+        };
+        is($post->('update', '{"api.version":1,"token_name":"made","new_name":"kept","acl":["list-accts"]}', 'Content-Type: application/json')
+                ->{data}{name}, 'kept', 'update by JSON');
+        is($post->('get_details', "api.version=1&token=$made->{data}{token}", 'Content-Type: application/octet-stream')->{data}{name},
+            'kept', 'get_details by a form of no known type');
+        my $rotated = decode_json($whm->('rotate', 'token_name=kept')->body)->{data}{token};
+        is($server->get('/json-api/listaccts?api.version=1', $authorization)->status, 401, 'rotate ends the former secret');
+        is($server->get('/json-api/listaccts?api.version=1', "whm reseller:$rotated")->status, 200, '... and gives another');
+        is(decode_json($whm->('revoke', 'token_name=kept')->body)->{metadata}{result}, 1, 'revoke');
+        is($server->get('/json-api/listaccts?api.version=1', "whm reseller:$rotated")->status, 401, '... ends it');
+        like($whm->('create', 'token_name=more&acl=kill-acct')->body, qr/"result":0/, 'a privilege of the account that the token has not');
+        is($whm->('list', '', 'whm reseller:' . $kept->secret('lister'))->status, 403, 'a token that may not manage tokens');
+        is($whm->('list', '', $manager)->status, 401, 'a token of the other service');
+        my $through = 'whm reseller:' . $kept->create_token(reseller => through => qw(--service whm), map { ('--acl', $_) }
+            qw(manage-api-tokens cpanel-api list-accts));
+        my $uapi = $server->get('/json-api/uapi_cpanel?api.version=1&cpanel.user=shop&cpanel.module=Tokens&cpanel.function=list', $through);
+        like($uapi->body, qr/"name":"mailer".*"status":1/, 'UAPI through uapi_cpanel') or diag($uapi->status, $uapi->body);
+        my $selectors = 'cpanel_jsonapi_user=shop&cpanel_jsonapi_apiversion=3&cpanel_jsonapi_module=Tokens&cpanel_jsonapi_func=list';
+        for my $call (["GET /json-api/cpanel?$selectors"], ['POST /json-api/cpanel', $selectors]) {
+            my $panel = $server->request($call->[0], ["Authorization: $through"], body => $call->[1]);
+            like($panel->body, qr/\A\{"apiversion":3,.*"name":"mailer".*"status":1/, "UAPI through $call->[0]") or diag($panel->status, $panel->body);
+        }
+        is($server->request('GET /json-api/api_token_list', [identity(reseller => 'whm', 'keeper')])->status, 401, 'a client cannot name itself');
+        $server->backend->seen;
 
         # The web server verifies a token when the head of a request has come; its body may take long.
         my $stalled = sub ($name, $secret, $meanwhile) {
@@ -268,29 +360,6 @@ each_server(
         like($reply->{errors}[0], qr/another has its name/, 'whose name is that of another token now');
         is_deeply([grep { /\Alate-/ } map { $_->{name} } @{$kept->{cli}->json(qw(token list shop))}], ['late-unchanged'],
             'neither changed anything');
-
-        # Killed at random moments while a client makes tokens: what was answered is there, and the API beside goes on.
-        my (@answered, @secrets);
-        for my $round (1 .. 10) {
-            my $killer = fork // die;
-            if (!$killer) { sleep 0.01 * $round; kill 'KILL', $daemon->{pid}; POSIX::_exit(0) }
-            for my $i (1 .. 40) {
-                my $reply = $server->get("/execute/Tokens/create_limited?name=t$round-$i&features=email", $manager) or last;
-                last if $reply->status != 200;
-                my $answer = decode_json($reply->body);
-                push @answered, "t$round-$i" if $answer->{status};
-                push @secrets, $answer->{data}{token} if $answer->{status};
-            }
-            waitpid $killer, 0;
-            waitpid $daemon->{pid}, 0;
-            is($server->get('/execute/Email/list_pops', $manager)->status, 200, "round $round: the server never noticed");
-            $daemon->start;
-        }
-        cmp_ok(scalar @answered, '>', 5, @answered . ' tokens were answered');
-        my %there = map { $_->{name} => 1 } @{$kept->{cli}->json(qw(token list shop))};
-        is_deeply([grep { !$there{$_} } @answered], [], 'and each is there');
-        is($server->get('/execute/Email/list_pops', "cpanel shop:$secrets[-1]")->status, 200, 'and works');
-        $server->backend->seen;
         $kept->run(qw(journal verify));
         $daemon->stop;
     });

@@ -108,8 +108,8 @@ sub configuration ($self) {
             # Later sections win, so that "/" must come first.
             @locations = sort { length $a->[0] <=> length $b->[0] } @locations;
             $sites .= "<VirtualHost $address>\n  ServerName $name\n  $lines\n  AllowEncodedSlashes NoDecode\n"
-                . ($config->{site_extra}{apache} // '')
                 . join('', map { $self->_location($_->[0], $_->[1], \%settings) } @locations)
+                . ($config->{site_extra}{apache} // '')
                 . "</VirtualHost>\n";
         }
     }
