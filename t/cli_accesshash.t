@@ -69,4 +69,52 @@ is($cli->run(qw(import accesshash --all-resellers reseller))->{exit}, 2, '--all-
 is_deeply($cli->json(qw(import accesshash --all-resellers)), {imported => []}, '--all-resellers, where none has a home');
 is($cli->run('import')->{exit}, 2, 'import alone still wants a file');
 is(scalar @{ $cli->json(qw(token list)) }, 2, 'two tokens in all');
+
+# From the homes of users that this machine does not have.
+subtest 'homes' => sub {
+    my ($library) = glob '/usr/lib/*/libnss_wrapper.so';
+    plan skip_all => 'libnss-wrapper is not installed' unless $library;
+    my @users = qw(root reseller second third client);
+    mkdir "$folder/home" or die $!;
+    mkdir "$folder/home/$_" or die $! for @users;
+    my $number = 0;
+    my $passwd = file(passwd => join '', map { "$_:x:@{[$number++]}:0::$folder/home/$_:/bin/sh\n" } @users);
+    my $cli    = Tokengate::Cli->new;
+    $cli->ok(qw(acl define email whm:list-accts));
+    $cli->ok(qw(account create), $_, qw(--acl whm:list-accts)) for qw(root reseller third second homeless);
+    $cli->ok(qw(account create client --acl email));
+    my %hash = map { my $user = $_; $user => join '', map { sprintf '%s%0*d', uc $user, 32 - length $user, $_ } 1 .. 29 } @users;
+    file("home/$_/.accesshash", $hash{$_} =~ s/(.{32})/$1\n/gr) for qw(root reseller second client);
+    my $import = sub (@arguments) {
+        return $cli->run_with({env => {LD_PRELOAD => $library, NSS_WRAPPER_PASSWD => $passwd, NSS_WRAPPER_GROUP => '/dev/null'}}, qw(import accesshash), @arguments);
+    };
+    my $works = sub ($user) {
+        my $r = $cli->run_with({stdin => "GET /json-api/listaccts HTTP/1.1\nAuthorization: WHM $user:$hash{$user}\n"},
+            qw(verify --service whm --require list-accts --json));
+        return Tokengate::Cli::decode_json($r->{stdout})->{outcome} eq 'granted';
+    };
+    my $seen = sub { join ' ', grep { $works->($_) } @users };
+
+    my $r = $import->();
+    is($r->{exit}, 0, 'nobody named') or diag($r->{stderr});
+    is($r->{stdout}, "Imported 1 access hash.\n", '... is root');
+    is($seen->(), 'root', '... and no other');
+    $r = $import->(qw(reseller third --verbose));
+    is($r->{exit}, 0, 'several users') or diag($r->{stderr});
+    is($r->{stdout}, "reseller: accesshash\nImported 1 access hash.\n", '... of whom one has a hash');
+    is($r->{stderr} =~ s/\Atokengate: //r, "third has no access hash\n", '... and the other is named');
+    is($import->(qw(third homeless))->{exit}, 1, 'none of several has one');
+    is($seen->(), 'root reseller', 'those two, so far');
+    file('home/third/.accesshash', "<$hash{reseller}>\n");
+    $r = $import->(qw(--all-resellers --verbose));
+    is($r->{exit}, 1, '--all-resellers, one of whom has something else there');
+    like($r->{stderr}, qr/third: .*does not hold an access hash/, '... and is named');
+    unlink "$folder/home/third/.accesshash" or die $!;
+    like($r->{stdout}, qr/\Asecond: accesshash\nImported 1 access hash\.\n\z/, '... finds the others, not who has nothing on whm');
+    is($seen->(), 'root reseller second', '... which works now');
+    $r = $import->('--all-resellers');
+    is("$r->{exit} $r->{stdout}", "0 Imported 0 access hashes.\n", 'a second time makes nothing');
+    unlike($r->{stdout} . $r->{stderr}, qr/\Q$_\E/, 'no hash is printed') for substr($hash{reseller}, 0, 32), substr($hash{root}, 0, 32);
+    is(scalar @{$cli->json(qw(token list))}, 3, 'three tokens');
+};
 done_testing;

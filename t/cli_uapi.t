@@ -40,6 +40,26 @@ $cli->ok(qw(whmapi1 --user=shop api_token_update token_name=w acl=kill-acct), 'w
 is($cli->json(qw(token show shop w --service whm))->{addresses}[0], '2001:db8::2', 'or not');
 is($cli->run(qw(whmapi1 --user=shop api_token_create token_name=v), 'acl=list-accts,kill-acct')->{exit}, 1, 'no comma');
 
+# Whoever calls is the user, unless another is named.
+my $login = (getpwuid $>)[0];
+is($cli->run(qw(uapi Tokens list))->{exit}, 1, 'without an account of its own name');
+$cli->ok(qw(account create), $login, qw(--acl email --acl whm:list-accts));
+$cli->ok(qw(uapi Tokens create_limited name=mine features=email));
+$cli->ok(qw(whmapi1 api_token_create token_name=mine acl=list-accts));
+is_deeply([map {"$_->{name} $_->{service}"} @{$cli->json(qw(token list), $login)}], ['mine cpanel', 'mine whm'], 'the login name is the user');
+is(decoded($cli->ok(qw(uapi Tokens list --output=json)))->{result}{data}[0]{name}, 'mine', '... whose tokens are listed');
+
+# WHM API 1 in its default form, and what revokes.
+like($cli->ok(qw(whmapi1 --user=shop api_token_list)), qr/\A---\ndata:\n  tokens:\n    w:\n      name: w\n      acls:\n        kill-acct: 1\n/, 'YAML');
+like($cli->ok(qw(whmapi1 --user=shop api_token_list)), qr/^metadata:\n  command: api_token_list\n  reason: OK\n  result: 1\n  version: 1\n\z/m, '... to the end');
+$cli->ok(qw(whmapi1 --user=shop api_token_create), "token_name=$_", 'acl=list-accts') for qw(v1 v2 v3);
+is($cli->ok(qw(whmapi1 --user=shop api_token_revoke token_name=v1 token_name-1=v2)),
+    "---\nmetadata:\n  command: api_token_revoke\n  reason: OK\n  result: 1\n  version: 1\n", 'api_token_revoke of two');
+is($cli->ok(qw(whmapi1 --user=shop api_token_revoke token_name=v3 --output=json)),
+    qq({"metadata":{"command":"api_token_revoke","reason":"OK","result":1,"version":1}}\n), '... and of one, as JSON');
+is_deeply([map { $_->{name} } @{$cli->json(qw(token list shop --service whm))}], ['w'], '... which are gone');
+is(decoded($cli->ok(qw(uapi --user=shop Tokens revoke name=never --output=json)))->{result}{data}, 1, 'UAPI: one that never was counts as revoked');
+
 # Failures: the envelope says why, and the exit code says that.
 $r = $cli->run(qw(uapi --user=shop Tokens create_full_access name=ci --output=json));
 is($r->{exit}, 1, 'a name that is taken');

@@ -77,6 +77,29 @@ std::vector<std::string> resellers(const Admin& admin) {
   return users;
 }
 
+/// Whether there was one, and it is a token now that was none.
+bool import_hash(Admin& admin, const Options& options, const std::string& user) {
+  find_account_or_suggest(admin, user);
+  const std::optional<std::string> hash = read_hash(user, options.file);
+  if (!hash) {
+    if (!options.all_resellers) print_note(fmt::format("{} has no access hash", user));
+    return false;
+  }
+  if (admin.find_token_by_secret(user, Service::kWhm, *hash).ok()) {
+    print_note(fmt::format("the access hash of {} is a token already", user));
+    return false;
+  }
+  NewToken token;
+  token.account = user;
+  token.service = Service::kWhm;
+  token.name = kTokenName;
+  token.full_access = true;
+  token.note = "access hash";
+  token.secret = *hash;
+  require_ok(admin.create_token(change_now(), token).status);
+  return true;
+}
+
 Code import_hashes(const Context& context, const Options& options) {
   if (options.all_resellers && !options.users.empty()) {
     throw Failure(Code::kInvalid, "--all-resellers takes no users");
@@ -89,26 +112,18 @@ Code import_hashes(const Context& context, const Options& options) {
   if (options.all_resellers) users = resellers(admin);
   if (users.empty() && !options.all_resellers) users = {"root"};
   uint64_t made = 0;
+  bool refused = false;
   Json list = Json::array();
   for (const std::string& user : users) {
-    find_account_or_suggest(admin, user);
-    const std::optional<std::string> hash = read_hash(user, options.file);
-    if (!hash) {
-      if (!options.all_resellers) print_note(fmt::format("{} has no access hash", user));
+    // What one user has in that file must not keep the others from theirs.
+    try {
+      if (!import_hash(admin, options, user)) continue;
+    } catch (const Failure& failure) {
+      if (failure.code() != Code::kRefused) throw;
+      print_note(fmt::format("{}: {}", user, failure.what()));
+      refused = true;
       continue;
     }
-    if (admin.find_token_by_secret(user, Service::kWhm, *hash).ok()) {
-      print_note(fmt::format("the access hash of {} is a token already", user));
-      continue;
-    }
-    NewToken token;
-    token.account = user;
-    token.service = Service::kWhm;
-    token.name = kTokenName;
-    token.full_access = true;
-    token.note = "access hash";
-    token.secret = *hash;
-    require_ok(admin.create_token(change_now(), token).status);
     ++made;
     list.push_back({{"account", user}, {"name", kTokenName}});
     if (options.verbose && !context.json) print_line(fmt::format("{}: {}", user, kTokenName));
@@ -118,7 +133,7 @@ Code import_hashes(const Context& context, const Options& options) {
   } else {
     print_line(fmt::format("Imported {}.", counted(made, "access hash")));
   }
-  return made > 0 || options.all_resellers ? Code::kOk : Code::kRefused;
+  return !refused && (made > 0 || options.all_resellers) ? Code::kOk : Code::kRefused;
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
 }
 
 std::string counted(uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : noun.ends_with("sh") ? "es" : "s");
 }
 
 void print_line(std::string_view text) {
