@@ -8,7 +8,7 @@ use File::Temp;
 use Test::More;
 use Tokengate::Cases;
 
-our @EXPORT = qw(answers fault_folder mount_at new_store outcome refuses serves start_servers with_servers);
+our @EXPORT = qw(answers fault_folder mount_at new_store outcome refuses serves start_servers with_servers workers_of);
 
 my $path    = '/execute/Email/list_pops';
 my $folder  = File::Temp->newdir('tokengate-XXXXXX', TMPDIR => 1);
