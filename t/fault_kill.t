@@ -1,5 +1,6 @@
-# Writers killed with SIGKILL at random moments while real servers decide: what was acknowledged is there, from the very
-# next request on, whatever is in doubt is there wholly or not at all, and no server refuses what it should grant.
+# Writers, the command and the daemon killed with SIGKILL at random moments while real servers decide: what was
+# acknowledged is there, from the very next request on, whatever is in doubt is there wholly or not at all, and no server
+# refuses what it should grant.
 # TOKENGATE_KILLS (default 100) says how many; ten thousand take some minutes.
 use v5.36;
 use FindBin;

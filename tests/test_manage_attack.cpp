@@ -6,18 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 
-#include "address.h"
-#include "manage_fixture.h"
+#include "battlefield.h"
 
 using namespace tokengate;
 
 namespace {
-
-constexpr Service kWhm = Service::kWhm;
-constexpr Service kCpanel = Service::kCpanel;
-constexpr int64_t kEnd = kNow + 86'400;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -116,192 +110,34 @@ const Pairs kHarmlessWhm = {
 const Pairs kHarmlessUapi = {
     {"features", "first"}, {"expires_at", std::to_string(kEnd)}, {"whitelist_ip", "192.0.2.1"}};
 
-/// The account `owner` possesses first, second, third and manage-api-tokens in both services.
-struct Battlefield : ManageFixture {
-  explicit Battlefield(Service service) : service_(service) {
-    for (Service each : {kCpanel, kWhm}) {
-      for (const char* acl : {"first", "second", "third", "cpanel-api", "list-accts", "manage-api-tokens"}) {
-        ck_assert_ok(admin.define_acl(change_at(), each, acl));
-      }
-    }
-    const std::vector<std::string> all = {"first",      "second",     "third",
-                                          "cpanel-api", "list-accts", "manage-api-tokens"};
-    add_account("owner", all, all, "root");
-    add_account("owned", {"first", "third"}, {}, "owner");
-    add_token({.account = "owned", .name = "full", .full_access = true});
-    restore();
+void attack(Battlefield& field, const std::string& path, const Pairs& selectors,
+            const std::string& name_parameter, const std::string& target, const Pairs& excess,
+            const Pairs& harmless, const Form& form) {
+  Pairs pairs = selectors;
+  pairs.emplace_back(name_parameter, target);
+  pairs.insert(pairs.end(), excess.begin(), excess.end());
+  std::string query, body;
+  switch (form.place) {
+    case Form::kQuery:
+      query = form_text(pairs, 0, pairs.size());
+      break;
+    case Form::kBody:
+      body = form_text(pairs, 0, pairs.size());
+      break;
+    case Form::kJson:
+      body = json_text(pairs);
+      break;
+    case Form::kSplit:
+      query = form_text(pairs, 0, selectors.size() + 1);
+      body = form_text(pairs, selectors.size() + 1, pairs.size());
+      break;
+    case Form::kBoth:
+      query = form_text(harmless, 0, harmless.size());
+      body = form_text(pairs, 0, pairs.size());
+      break;
   }
-
-  /// The attacker, one that it made, an equal, one with more in each respect, and one for the other service.
-  void restore() {
-    ck_assert_ok(admin.revoke_all_tokens(change_at(), "owner", {}).status);
-    NewToken token = {.account = "owner",
-                      .service = service_,
-                      .name = "manager",
-                      .acls = {"manage-api-tokens", "first", "second"},
-                      .addresses = {"192.0.2.0/24", "2001:db8::/32"},
-                      .expires_unix_s = kEnd};
-    add_token(token);
-    token.name = "child";
-    token.acls = {"first"};
-    Change by_manager = change_at();
-    by_manager.acting = ActingToken{"owner", service_, "manager"};
-    ck_assert_ok(admin.create_token(by_manager, token).status);
-    token.name = "equal";
-    add_token(token);
-    token.name = "bigger1";
-    token.acls = {"first", "third"};
-    add_token(token);
-    token.name = "bigger2";
-    token.acls = {"first"};
-    token.expires_unix_s = kNeverExpires;
-    add_token(token);
-    token.name = "bigger3";
-    token.expires_unix_s = kEnd;
-    token.addresses = {};
-    add_token(token);
-    token.service = service_ == kWhm ? kCpanel : kWhm;
-    token.name = "elsewhere";
-    add_token(token);
-    caller = with_token("owner", service_, "manager");
-    before_ = admin.list_tokens().value;
-    changes_ = changes();
-  }
-
-  static bool within_addresses(const std::vector<std::string>& ranges) {
-    return !ranges.empty() && std::all_of(ranges.begin(), ranges.end(), [](const std::string& text) {
-      uint8_t inner[kAddressRangeBytes], outer[kAddressRangeBytes];
-      if (!parse_address_range(text, inner)) return false;
-      for (const char* own : {"192.0.2.0/24", "2001:db8::/32"}) {
-        if (parse_address_range(own, outer) && range_within(inner, outer)) return true;
-      }
-      return false;
-    });
-  }
-  bool is_within(const Token& token) const {
-    const auto own = [](const std::string& acl) {
-      return acl == "first" || acl == "second" || acl == "manage-api-tokens";
-    };
-    return token.account == "owner" && token.service == service_ && !token.full_access &&
-           std::all_of(token.acls.begin(), token.acls.end(), own) && token.expires_unix_s <= kEnd &&
-           within_addresses(token.addresses);
-  }
-  static bool same(const Token& a, const Token& b) {
-    return a.account == b.account && a.service == b.service && a.name == b.name &&
-           a.full_access == b.full_access && a.acls == b.acls && a.addresses == b.addresses &&
-           a.expires_unix_s == b.expires_unix_s && a.read_only == b.read_only &&
-           a.former_secret_until_unix_s == b.former_secret_until_unix_s;
-  }
-
-  /// Of tokens that are within: their addresses were the manager's own.
-  static bool no_wider(const Token& was, const Token& is) {
-    return was.name == is.name && is.expires_unix_s <= was.expires_unix_s &&
-           std::includes(was.acls.begin(), was.acls.end(), is.acls.begin(), is.acls.end());
-  }
-
-  /// Every secret in the reply, tried on what the attacker may not do.
-  void try_secrets(const std::string& reply, const std::string& what) {
-    for (size_t at = 0; at + 32 <= reply.size(); ++at) {
-      const std::string secret = reply.substr(at, 32);
-      if (check_token_text(secret) != TokenTextKind::kOurs) continue;
-      ++secrets_;
-      struct {
-        const char* acl;
-        const char* address;
-        int64_t now;
-        bool granted;
-      } const rows[] = {{"first", "192.0.2.1", kNow, true},
-                        {"third", "192.0.2.1", kNow, false},
-                        {"all", "192.0.2.1", kNow, false},
-                        {"first", "198.51.100.1", kNow, false},
-                        {"first", "192.0.2.1", kEnd, false}};
-      // One environment for a store and process.
-      admin = {};
-      for (const auto& row : rows) {
-        const Outcome outcome = decide(secret, row.acl, row.address, row.now);
-        granted_ += outcome == Outcome::kGranted ? 1 : 0;
-        ck_assert_msg(row.granted || outcome != Outcome::kGranted, "%s: %s from %s granted", what.c_str(),
-                      row.acl, row.address);
-      }
-      admin = std::move(Admin::open(path(), Admin::Access::kReadWrite).value);
-    }
-  }
-  Outcome decide(const std::string& secret, const char* acl, const char* address, int64_t now) {
-    const std::string_view needed[] = {acl};
-    Rules rules;
-    rules.service = service_;
-    rules.required_acls = needed;
-    Connection connection;
-    connection.tls = true;
-    connection.now_unix_s = now;
-    uint8_t range[kAddressRangeBytes];
-    ck_assert(parse_address_range(address, range));
-    connection.client.kind = Address::kIp;
-    std::copy_n(range, 16, connection.client.bytes.begin());
-    const std::string header = "Bearer " + secret;
-    Verifier verifier(path());
-    Reader reader(verifier);
-    const Credentials credentials =
-        reader.read_credentials(rules, {.authorization = header, .authorization_count = 1});
-    Call call;
-    call.method = "GET";
-    call.wire_path = call.served_path = "/x";
-    return reader.verify(rules, credentials, connection, call).outcome;
-  }
-
-  void attack(const std::string& path, const Pairs& selectors, const std::string& name_parameter,
-              const std::string& target, const Pairs& excess, const Pairs& harmless, const Form& form) {
-    Pairs pairs = selectors;
-    pairs.emplace_back(name_parameter, target);
-    pairs.insert(pairs.end(), excess.begin(), excess.end());
-    std::string query, body;
-    switch (form.place) {
-      case Form::kQuery:
-        query = form_text(pairs, 0, pairs.size());
-        break;
-      case Form::kBody:
-        body = form_text(pairs, 0, pairs.size());
-        break;
-      case Form::kJson:
-        body = json_text(pairs);
-        break;
-      case Form::kSplit:
-        query = form_text(pairs, 0, selectors.size() + 1);
-        body = form_text(pairs, selectors.size() + 1, pairs.size());
-        break;
-      case Form::kBoth:
-        query = form_text(harmless, 0, harmless.size());
-        body = form_text(pairs, 0, pairs.size());
-        break;
-    }
-    const std::string what = path + "?" + query + " " + body;
-    const manage::Reply reply = send(path + "?" + query, body, form.content_type);
-    ++attacks_;
-    if (changes() == changes_) return;
-    ++done_;
-    try_secrets(reply.body, what);
-    for (const Token& token : admin.list_tokens().value) {
-      const auto was =
-          std::find_if(before_.begin(), before_.end(), [&](const Token& t) { return t.id == token.id; });
-      const bool unchanged = was != before_.end() && same(*was, token);
-      ck_assert_msg(unchanged || is_within(token), "%s: %s came to have more", what.c_str(),
-                    token.name.c_str());
-      // What it did not make gains nothing that would outlive it.
-      const bool stranger = was != before_.end() && was->name != "child";
-      ck_assert_msg(unchanged || !stranger || no_wider(*was, token), "%s: %s was widened", what.c_str(),
-                    token.name.c_str());
-    }
-    restore();
-  }
-
-  Service service_;
-  std::vector<Token> before_;
-  uint64_t changes_ = 0;
-  int attacks_ = 0, done_ = 0, secrets_ = 0, granted_ = 0;
-};
-
-constexpr const char* kTargets[] = {"new",     "manager", "child",   "equal",
-                                    "bigger1", "bigger2", "bigger3", "elsewhere"};
+  field.strike(path + "?" + query, body, form.content_type);
+}
 
 }  // namespace
 
@@ -315,8 +151,8 @@ START_TEST(a_whm_token_comes_by_nothing_more) {
       for (const Excess& excess : excesses()) {
         for (const Form& form : kForms) {
           const char* slash = path % 3 == 0 ? "/" : "";
-          field.attack(std::string(kPaths[path++ % 4]) + function + slash, {{"api.version", "1"}},
-                       "token_name", target, excess.whm, kHarmlessWhm, form);
+          attack(field, std::string(kPaths[path++ % 4]) + function + slash, {{"api.version", "1"}},
+                 "token_name", target, excess.whm, kHarmlessWhm, form);
         }
       }
     }
@@ -342,8 +178,8 @@ START_TEST(an_account_token_comes_by_nothing_more) {
                                    {"cpanel_jsonapi_func", function},
                                    {"cpanel_jsonapi_user", "root"}};
           const bool execute = path++ % 2 == 0;
-          field.attack(execute ? std::string("/execute/Tokens/") + function : "/json-api/cpanel",
-                       execute ? Pairs() : selectors, "name", target, excess.uapi, kHarmlessUapi, form);
+          attack(field, execute ? std::string("/execute/Tokens/") + function : "/json-api/cpanel",
+                 execute ? Pairs() : selectors, "name", target, excess.uapi, kHarmlessUapi, form);
         }
       }
     }
@@ -377,9 +213,9 @@ START_TEST(a_whm_token_changes_nothing_of_the_accounts_it_reaches) {
                                {"cpanel_jsonapi_apiversion", "3"},
                                {"cpanel_jsonapi_module", "Tokens"},
                                {"cpanel_jsonapi_func", function}};
-          field.attack("/json-api/uapi_cpanel", through, "name", target, excess.uapi, kHarmlessUapi,
-                       kForms[2]);
-          field.attack("/json-api/cpanel", panel, "name", target, excess.uapi, kHarmlessUapi, kForms[1]);
+          attack(field, "/json-api/uapi_cpanel", through, "name", target, excess.uapi, kHarmlessUapi,
+                 kForms[2]);
+          attack(field, "/json-api/cpanel", panel, "name", target, excess.uapi, kHarmlessUapi, kForms[1]);
         }
       }
     }
@@ -448,8 +284,8 @@ START_TEST(a_read_only_token_lists_and_no_more) {
     for (const char* function :
          {"create", "create_full_access", "create_limited", "update", "rename", "rotate", "revoke"}) {
       for (const char* target : kTargets) {
-        field.attack(first + function, {{"api.version", "1"}}, name, target, kHarmlessWhm, {}, kForms[0]);
-        field.attack(first + function, {}, name, target, kHarmlessUapi, {}, kForms[0]);
+        attack(field, first + function, {{"api.version", "1"}}, name, target, kHarmlessWhm, {}, kForms[0]);
+        attack(field, first + function, {}, name, target, kHarmlessUapi, {}, kForms[0]);
       }
     }
     ck_assert_int_eq(field.done_, 0);
