@@ -24,7 +24,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
-#include <map>
 
 #include "acl_words.h"
 #include "functions.h"
@@ -237,15 +236,9 @@ Json account(Operations& operations, const Json& input) {
 
 Json tokens(Operations& operations, const Json& input) {
   const std::vector<Token> tokens = operations.list(scope_of(operations, input));
-  std::map<uint64_t, int> children;
-  for (const Token& token : tokens) ++children[token.parent_id];
   Json list = Json::array();
   const std::vector<TokenUse> uses = operations.use_of(tokens);
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    Json json = token_json(tokens[i], uses[i]);
-    json["children"] = children[tokens[i].id];
-    list.push_back(json);
-  }
+  for (size_t i = 0; i < tokens.size(); ++i) list.push_back(token_json(tokens[i], uses[i]));
   return {{"tokens", list}};
 }
 

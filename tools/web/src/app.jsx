@@ -98,7 +98,7 @@ export function App() {
     content = (
       <ManageToken {...shared} token={token} onChanged={changed} onIssued={setIssued}
         onRenamed={(name) => load(scope).then(() => go(`#/token/${name}`, `The token is called “${name}” now.`))}
-        onRevoked={(name) => load(scope).then(() => go("#/", `Token “${name}” is revoked.`))} />
+        onRevoked={(words) => load(scope).then(() => go("#/", words))} />
     );
   } else {
     content = <TokenList {...shared} onChanged={changed} onRefresh={() => changed("The list is up to date.")} />;

@@ -1,8 +1,8 @@
 // The account's tokens: find, sort, tick, revoke.
 import { useState } from "preact/hooks";
-import { call } from "./api.js";
-import { Confirm, Heading, Icon } from "./parts.jsx";
+import { Heading, Icon, LastUse } from "./parts.jsx";
 import { permissionWords } from "./permissions.jsx";
+import { RevokeDialog } from "./revoke.jsx";
 import { format, relative, stateOf } from "./time.js";
 
 const COLUMNS = [
@@ -25,7 +25,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
   const [pageSize, setPageSize] = useState(20);
   const [page, setPage] = useState(0);
   const [ticked, setTicked] = useState(new Set());
-  const [asking, setAsking] = useState(null); // the tokens that a confirmation is about
+  const [asking, setAsking] = useState(null); // {asked, all}: the tokens that a confirmation is about
 
   const found = sorted(tokens.filter((token) => token.name.toLowerCase().includes(search.toLowerCase())), sort);
   const pages = Math.max(1, Math.ceil(found.length / pageSize));
@@ -38,12 +38,10 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
     for (const name of names) on ? next.add(name) : next.delete(name);
     setTicked(next);
   };
-  const revoke = async () => {
-    const all = asking.length === tokens.length;
-    await call(all ? "revoke_all" : "revoke", all ? scope : { ...scope, names: asking.map((token) => token.name) });
+  const revoked = (words) => {
     setAsking(null);
     setTicked(new Set());
-    onChanged(asking.length === 1 ? `Token “${asking[0].name}” is revoked.` : `${asking.length} tokens are revoked.`);
+    onChanged(words);
   };
 
   return (
@@ -51,10 +49,10 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
       <Heading>API tokens of {account.user}</Heading>
       <div class="toolbar">
         <a class="button primary" href="#/create">Create token</a>
-        <button type="button" class="danger" disabled={chosen.length === 0} onClick={() => setAsking(chosen)}>
+        <button type="button" class="danger" disabled={chosen.length === 0} onClick={() => setAsking({ asked: chosen })}>
           Revoke selected{chosen.length > 0 && ` (${chosen.length})`}
         </button>
-        <button type="button" class="danger" disabled={tokens.length === 0} onClick={() => setAsking(tokens)}>Revoke all</button>
+        <button type="button" class="danger" disabled={tokens.length === 0} onClick={() => setAsking({ asked: tokens, all: true })}>Revoke all</button>
         <button type="button" onClick={onRefresh}>Refresh</button>
         <label class="grow">
           Search <input type="search" value={search} onInput={(event) => { setSearch(event.target.value); setPage(0); }} />
@@ -108,11 +106,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
         </nav>
       )}
       {asking && (
-        <Confirm title={asking.length === 1 ? "Revoke this token?" : `Revoke these ${asking.length} tokens?`}
-          confirm={asking.length === 1 ? "Revoke the token" : `Revoke ${asking.length} tokens`}
-          onConfirm={revoke} onCancel={() => setAsking(null)}>
-          <WhatStops tokens={asking} session={session} />
-        </Confirm>
+        <RevokeDialog {...asking} tokens={tokens} session={session} scope={scope} onRevoked={revoked} onCancel={() => setAsking(null)} />
       )}
     </>
   );
@@ -148,32 +142,6 @@ function End({ token, state, session }) {
         <Icon name={state === "ended" ? "ended" : "warning"} />
         {state === "ended" ? "has ended" : `ends ${relative(token.expires_unix_s, session.now_unix_s)}`}
       </span>
-    </>
-  );
-}
-
-export function LastUse({ token, session }) {
-  if (token.last_used_unix_s === null) return <>not seen yet</>;
-  return (
-    <>
-      {relative(token.last_used_unix_s, session.now_unix_s)}
-      {token.last_address && <span class="hint"> from {token.last_address}</span>}
-    </>
-  );
-}
-
-/** What a person must know before tokens go. */
-export function WhatStops({ tokens, session }) {
-  return (
-    <>
-      <p>From the very next request on, these stop working, for good:</p>
-      <ul class="what-stops" tabIndex={0} aria-label="Tokens that stop working">
-        {tokens.map((token) => (
-          <li key={token.name}>
-            <strong>{token.name}</strong>: {permissionWords(token)}; last used: <LastUse token={token} session={session} />
-          </li>
-        ))}
-      </ul>
     </>
   );
 }

@@ -4,9 +4,9 @@ import { call } from "./api.js";
 import { Addresses, Note } from "./create.jsx";
 import { Expiry } from "./expiry.jsx";
 import { addressList, nameProblem, useSubmit } from "./form.js";
-import { LastUse, WhatStops } from "./list.jsx";
-import { Confirm, Field, Heading, Problem } from "./parts.jsx";
+import { Field, Heading, LastUse, Problem } from "./parts.jsx";
 import { Permissions, permissionWords } from "./permissions.jsx";
+import { RevokeDialog } from "./revoke.jsx";
 import { day, format } from "./time.js";
 
 export function ManageToken({ session, account, tokens, token, scope, onChanged, onRenamed, onIssued, onRevoked }) {
@@ -20,7 +20,7 @@ export function ManageToken({ session, account, tokens, token, scope, onChanged,
       <Rename token={token} names={names} about={about} onRenamed={onRenamed} />
       <Change key={token.id} token={token} session={session} account={account} about={about} onChanged={onChanged} />
       <Rotate token={token} about={about} onIssued={onIssued} />
-      <Revoke token={token} session={session} scope={scope} onRevoked={onRevoked} />
+      <Revoke token={token} tokens={tokens} session={session} scope={scope} onRevoked={onRevoked} />
     </>
   );
 }
@@ -121,28 +121,15 @@ function Rotate({ token, about, onIssued }) {
   );
 }
 
-function Revoke({ token, session, scope, onRevoked }) {
+function Revoke({ token, tokens, session, scope, onRevoked }) {
   const [asking, setAsking] = useState(false);
-  const [withChildren, setWithChildren] = useState(true);
-  const revoke = async () => {
-    await call("revoke", { ...scope, names: [token.name], with_children: token.children > 0 && withChildren });
-    onRevoked(token.name);
-  };
   return (
     <section class="card">
       <h2>Revoke</h2>
       <p class="hint">Ends the token for good, from the very next request on.</p>
       <div class="actions"><button type="button" class="danger" onClick={() => setAsking(true)}>Revoke the token</button></div>
       {asking && (
-        <Confirm title={`Revoke “${token.name}”?`} confirm="Yes, revoke the token" onConfirm={revoke} onCancel={() => setAsking(false)}>
-          <WhatStops tokens={[token]} session={session} />
-          {token.children > 0 && (
-            <label class="choice">
-              <input type="checkbox" checked={withChildren} onChange={(event) => setWithChildren(event.target.checked)} />
-              Also the {token.children === 1 ? "token" : `${token.children} tokens`} that it made
-            </label>
-          )}
-        </Confirm>
+        <RevokeDialog asked={[token]} tokens={tokens} session={session} scope={scope} onRevoked={onRevoked} onCancel={() => setAsking(false)} />
       )}
     </section>
   );

@@ -1,5 +1,6 @@
 // The small things that every view is made of.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { relative } from "./time.js";
 
 const SHAPES = {
   warning: "M12 3 1.8 21h20.4L12 3Zm0 6v6m0 2.6v.4",
@@ -41,13 +42,27 @@ export function Problem({ children }) {
   return children ? <p class="problem banner" role="alert"><Icon name="warning" /> {children}</p> : null;
 }
 
+export function LastUse({ token, session }) {
+  if (token.last_used_unix_s === null) return <>not seen yet</>;
+  return (
+    <>
+      {relative(token.last_used_unix_s, session.now_unix_s)}
+      {token.last_address && <span class="hint"> from {token.last_address}</span>}
+    </>
+  );
+}
+
 /** A question before something that cannot be undone. `onConfirm` may fail: the dialog stays and says why. */
 export function Confirm({ title, confirm, onConfirm, onCancel, children }) {
   const ref = useRef(null);
   const id = useId();
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
-  useEffect(() => ref.current.showModal(), []);
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog.showModal();
+    return () => dialog.close(); // gives the focus back to the button that asked, as long as both are there
+  }, []);
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);
