@@ -8,6 +8,8 @@ import { ManageToken } from "./manage.jsx";
 import { Heading, Problem } from "./parts.jsx";
 import { Secret } from "./secret.jsx";
 
+const NOTHING = { words: "", at: "" };
+
 /** `#/create` -> ["create"], `#/token/ci` -> ["token", "ci"] */
 function useRoute() {
   const read = () => location.hash.replace(/^#\/?/, "").split("/").filter(Boolean);
@@ -21,8 +23,9 @@ function useRoute() {
 }
 
 /** The key of a one-time link is in the fragment, which no server and no log gets to see; it leaves the address bar at once. */
+const keyOfLink = () => /^#login=(.+)$/.exec(location.hash)?.[1];
 async function signInByLink() {
-  const key = /^#login=(.+)$/.exec(location.hash)?.[1];
+  const key = keyOfLink();
   if (!key) return;
   history.replaceState(null, "", "#/");
   await call("login", { key });
@@ -35,7 +38,7 @@ export function App() {
   const [account, setAccount] = useState(null);
   const [tokens, setTokens] = useState([]);
   const [issued, setIssued] = useState(null);
-  const [message, setMessage] = useState("");
+  const [told, setTold] = useState(NOTHING);
   const route = useRoute();
 
   const fail = useCallback((error) => {
@@ -56,16 +59,25 @@ export function App() {
   }, [fail]);
 
   useEffect(() => {
-    signInByLink().then(() => load({}), fail);
+    const start = () => signInByLink().then(() => load({}), fail);
+    // A link that is opened where the page is open already changes nothing but the fragment.
+    const changed = () => keyOfLink() && start();
+    start();
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
   }, [load, fail]);
 
-  // What happened is told once, and read out; the next step takes it away.
-  const go = (hash, words) => {
+  // What happened is told once, and read out; the next step takes it away, so that the same words are heard again.
+  useEffect(() => setTold((last) => (last.at === location.hash ? last : NOTHING)), [route]);
+  const go = (hash, words = "") => {
     setIssued(null);
-    setMessage(words ?? "");
+    setTold({ words, at: hash });
     location.hash = hash;
   };
-  const changed = (words) => load(scope).then(() => setMessage(words));
+  const changed = (words) => {
+    setTold(NOTHING);
+    return load(scope).then(() => setTold({ words, at: location.hash }));
+  };
 
   if (view.state === "loading") return <main><p role="status">Loading…</p></main>;
   if (view.state === "signed-out") return <SignedOutView />;
@@ -89,7 +101,7 @@ export function App() {
     );
   } else if (route[0] === "accounts" && session.can_choose_account) {
     content = (
-      <Accounts onChanged={setMessage} onFailure={fail}
+      <Accounts onChanged={changed} onFailure={fail}
         onChoose={(user) => load({ account: user, service: "cpanel" }).then(() => go("#/"))} />
     );
   } else if (route[0] === "create") {
@@ -101,18 +113,24 @@ export function App() {
         onRevoked={(words) => load(scope).then(() => go("#/", words))} />
     );
   } else {
-    content = <TokenList {...shared} onChanged={changed} onRefresh={() => changed("The list is up to date.")} />;
+    // Ticks and search are about this list, and no other account's or service's.
+    content = (
+      <TokenList key={`${account.service} ${account.user}`} {...shared} onChanged={changed}
+        onRefresh={() => changed("The list is up to date.")} />
+    );
   }
 
+  // Of other accounts, only an administrator gets at more than what the account itself would.
+  const services = account.user === session.user || session.administrator ? session.services : [account.service];
   return (
     <>
       <header>
         <a class="title" href="#/">API tokens</a>
-        {session.services.length > 1 && (
+        {services.length > 1 && (
           <label>
             Service{" "}
             <select value={account.service} onChange={(event) => load({ ...scope, service: event.target.value }).then(() => go("#/"))}>
-              {session.services.map((service) => <option key={service} value={service}>{service}</option>)}
+              {services.map((service) => <option key={service} value={service}>{service}</option>)}
             </select>
           </label>
         )}
@@ -123,8 +141,8 @@ export function App() {
           <button type="button" onClick={() => call("logout").then(() => fail(new SignedOut()), fail)}>Log out</button>
         )}
       </header>
-      <main>
-        <p role="status" class={message ? "banner done" : "hidden"}>{message}</p>
+      <main onSubmit={() => setTold(NOTHING)}>
+        <p role="status" class={told.words ? "banner done" : "hidden"}>{told.words}</p>
         {account.user !== session.user && (
           <p class="banner">
             These are the tokens of <strong>{account.user}</strong>.{" "}
