@@ -1,45 +1,93 @@
-# The web page in a real browser: tools/web/test/page.test.js, before a daemon behind each server.
+# The web page in a real browser, before a daemon behind each server: what can be done on it (tools/web/test/page.test.js)
+# behind all of them, and how it looks, which no server can change (looks.test.js), behind the first.
 # TOKENGATE_SHOTS=FOLDER also makes the pictures of README.
 use v5.36;
+use Digest::SHA qw(sha256_hex);
+use File::Temp;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use POSIX ();
 use Test::More;
 use Tokengate::Cases;
 use Tokengate::Daemon;
 
 my $chromium = $ENV{CHROMIUM} // '/usr/bin/chromium';
-my $web      = "$Tokengate::Server::kRoot/tools/web";
+my $tests    = "$Tokengate::Server::kRoot/tools/web/test";
 my @classes  = server_classes();
 plan skip_all => 'no server module is built' unless @classes;
 plan skip_all => 'tokengated is not built'   unless Tokengate::Daemon::is_available();
 plan skip_all => "there is no $chromium"     unless -x $chromium;
 
+# A zone in which many days are others than in UTC.
+$ENV{TZ} = 'Asia/Kolkata';
+
+my $kDay = 86400;
+
+# Tokens with times, and with what made them, as only an import can have them: cpanel's, as tools/exchange.md has it.
+sub import_tokens ($store, @tokens) {
+    my $id   = 0;
+    my $text = "tokengate-export\t1\n";
+    for my $token (@tokens) {
+        my ($account, $name, %it) = @$token;
+        $text .= join("\t", 'token', $account, 'cpanel', $name, sha256_hex("$account $name"), $it{acls} // 'email', $it{access} // 'write',
+            $it{expires} // 'never', $it{not_before} // 0, $it{addresses} // '', $it{created} // '', ++$id, $it{parent} // '', '', '',
+            $it{note} // '') . "\n";
+    }
+    my $file = File::Temp->new;
+    print {$file} "${text}end\n";
+    close $file or die $!;
+    $store->run('import', "$file");
+    return;
+}
+
 sub store () {
     my $store = Tokengate::Store->new;
     $store->run(qw(catalog load --panel));
     my @possessed = map { ('--acl', $_) } qw(email dns files manage-api-tokens);
-    $store->run('account', 'create', $_, @possessed) for qw(shop many bulk picture);
+    $store->run('account', 'create', $_, @possessed) for qw(shop many bulk picture rows sorted marks family keys);
     $store->run(qw(account create admin --acl whm:all));
     $store->run(qw(account create client --owner admin), @possessed);
-    $store->create_token(shop => existing => qw(--acl email));
-    $store->create_token(bulk => $_ => qw(--acl email)) for qw(one two three);
-    $store->create_token(many => "token-$_" => qw(--acl dns)) for 'a' .. 'y';
-    $store->create_token(many => 'ends-soon' => qw(--acl email --expires +10d));
-    $store->create_token(many => 'ends-ago'  => qw(--acl email));
-    $store->run(qw(token update many ends-ago --expires), time - 86400);
+    $store->run(qw(account create reseller --acl email --acl dns), map { ('--acl', "whm:$_") }
+        qw(acct-summary clustering cpanel-api create-user-session edit-account list-accts manage-api-tokens passwd));
+    $store->run(qw(account create owned --owner reseller), @possessed);
+    $store->create_token(reseller => panel => qw(--service whm --acl list-accts));
+    import_tokens($store,
+        [family   => 'a-parent'],                                      # 1
+        [family   => 'b-child', parent => 1],                          # 2
+        [family   => 'c-grandchild', parent => 2],
+        [family   => 'd-other'],
+        [shop     => 'existing'],
+        [owned    => 'of-owned'],
+        [reseller => 'mail'],
+        [reseller => 'panel'],
+        (map { [bulk => $_] } qw(one two three)),
+        (map { [many => "token-$_", acls => 'dns'] } 'a' .. 'y'),
+        [many => 'ends-soon', expires => time + 10 * $kDay],
+        [many => 'ends-ago',  expires => time - $kDay],
+        # 2024-01-05 20:00 and 2041-06-30 20:00, in UTC
+        [rows => 'a-full-row', acls => 'dns,email', access => 'read', created => 1704484800, expires => 2256235200,
+            addresses => '192.0.2.0/24,2001:db8::/32', note => 'for the <b>bookkeeper</b>'],
+        [rows => 'b-plain-row', acls => '*', created => 1684303200],
+        [rows => 'c-begins-later', not_before => 2211834900],          # 2040-02-02 22:35 in UTC
+        [rows => 'd-has-ended', expires => time - $kDay],
+        [sorted => 'made-z-2019', created => 1560000000, expires => 2080000000],
+        [sorted => 'made-a-2020', created => 1590000000],
+        [sorted => 'made-m-2021', created => 1620000000, expires => 2070000000],
+        (map { [marks => "ends-in-$_", expires => time + $_ * $kDay] } 4, 10, 31),
+        [marks => 'has-ended', expires => time - 60],
+        [marks => 'never-ends'],
+        [picture => 'old-shop', expires => time - 3 * $kDay]);
     $store->create_token(picture => 'acme-dns' => qw(--acl dns --expires +300d --note), 'renews certificates');
     $store->create_token(picture => 'backup-job' => qw(--full-access --read-only --expires +12d));
-    $store->create_token(picture => 'ci'      => qw(--acl files --acl email --address 192.0.2.7 --expires +90d));
-    $store->create_token(picture => 'old-shop' => qw(--acl email));
-    $store->run(qw(token update picture old-shop --expires), time - 3 * 86400);
+    $store->create_token(picture => 'ci' => qw(--acl files --acl email --address 192.0.2.7 --expires +90d));
     return $store;
 }
 
 for my $class (@classes) {
-    my $store  = store();
-    my $daemon = Tokengate::Daemon->new(store => $store->path)->start;
-    my $server = $class->new(
+    my $store     = store();
+    my $daemon    = Tokengate::Daemon->new(store => $store->path)->start;
+    my ($port, $lock) = Tokengate::Server::take_port();
+    my $impatient = Tokengate::Daemon->new(store => $store->path, options => ['--soon-days', 5, '--listen', "127.0.0.1:$port"])->start;
+    my $server    = $class->new(
         store => $store->path,
         sites => [page => {tokengate => 'off', upstream => 'unix', socket => $daemon->socket, locations => ['/execute/' => {tokengate => 'on'}]}])
         ->start;
@@ -48,17 +96,17 @@ for my $class (@classes) {
             for ['acme-dns', '/execute/DNS/parse_zone'], ['backup-job', '/execute/Backup/list_backups'], ['backup-job', '/execute/Email/list_pops'];
     }
     my %environment = (
-        PAGE_URL        => 'http://127.0.0.1:' . $server->port . '/tokengate/',
-        TOKENGATE       => Tokengate::Cli::binary(),
-        TOKENGATE_STORE => $store->path,
-        PAGE_SOCKET     => $daemon->socket,
-        CHROMIUM        => $chromium,
-        PAGE_SHOTS      => $ENV{TOKENGATE_SHOTS} // '');
+        PAGE_URL              => 'http://127.0.0.1:' . $server->port . '/tokengate/',
+        PAGE_SOCKET           => $daemon->socket,
+        PAGE_IMPATIENT_URL    => "http://127.0.0.1:$port/tokengate/",
+        PAGE_IMPATIENT_SOCKET => $impatient->socket,
+        TOKENGATE             => Tokengate::Cli::binary(),
+        TOKENGATE_STORE       => $store->path,
+        CHROMIUM              => $chromium,
+        PAGE_SHOTS            => $ENV{TOKENGATE_SHOTS} // '');
     # Each of its tests is a test of ours: the output is TAP.
-    my $result = do {
-        local @ENV{keys %environment} = values %environment;
-        Tokengate::Cli::run_command('', {}, 'node', '--test', '--test-reporter=tap', "$web/test/page.test.js");
-    };
+    my @files  = ('page.test.js', $class eq $classes[0] ? 'looks.test.js' : ());
+    my $result = Tokengate::Cli::run_command('', \%environment, 'node', '--test', '--test-reporter=tap', map { "$tests/$_" } @files);
     subtest $class->name => sub {
         my @tests = $result->{stdout} =~ /^((?:not )?ok \d+ - .*)$/mg;
         for (@tests) {
@@ -69,6 +117,6 @@ for my $class (@classes) {
         cmp_ok(scalar @tests, '>', 10, 'and it looked');
     };
     $server->stop;
-    $daemon->stop;
+    $_->stop for $impatient, $daemon;
 }
 done_testing;

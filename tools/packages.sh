@@ -20,7 +20,7 @@ packages_of() {
     bench) echo apache2-utils libbenchmark-dev libnginx-mod-http-lua openssl procps util-linux valgrind ;;
     test)
       echo check chromium clang clang-format clang-tidy fail2ban faketime fonts-dejavu-core \
-        libapache2-mod-evasive libbenchmark-dev libnss-wrapper openssl procps shellcheck strace util-linux
+        libapache2-mod-evasive libbenchmark-dev libnss-wrapper openssl procps shellcheck strace tzdata util-linux
       ;;
     *)
       echo "packages.sh: no set of packages \"$1\": choose among build, daemon, nginx, apache, bench, test" >&2
