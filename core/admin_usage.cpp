@@ -71,8 +71,7 @@ Result<std::vector<TokenUse>> Admin::token_use(const std::vector<Token>& tokens,
       UsageBounds bounds{token.created_unix_s - kClockSlack_s, now_unix_s + kClockSlack_s, known[service]};
       UsageSlot slot;
       // A map from the future is no map.
-      use.known = file.since_unix_s() <= now_unix_s + kClockSlack_s &&
-                  decode_usage_slot(file.slot(token.id), bounds, &slot);
+      use.known = file.since_unix_s() <= now_unix_s + kClockSlack_s && file.read(token.id, bounds, &slot);
       if (!use.known) continue;
       use.since_unix_s = std::max(file.since_unix_s(), token.created_unix_s);
       use.count = slot.count;

@@ -1,4 +1,4 @@
-// The slots of usage.map, and a worker's map of it.
+// The slots of usage.map and of its buffer, and a worker's map of either.
 #include "usage.h"
 
 #include <fcntl.h>
@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cstring>
 #include <new>
+
+#include "usage_io.h"
 
 namespace tokengate {
 namespace {
@@ -31,7 +33,8 @@ constexpr std::array<uint64_t, 2> kLocalSocket = {UINT64_MAX, UINT64_MAX};
 
 // Slot 0. Another version, or another order of bytes, is another number.
 constexpr uint64_t kMagic = 0x31'50'41'4D'45'53'55'54;  // "TUSEMAP1"
-enum HeaderWord : size_t { kMagicWord = 0, kSinceWord = 1, kStoreIdWord = 2 };
+enum HeaderWord : size_t { kMagicWord = 0, kSinceWord = 1, kStoreIdWord = 2, kFreeWord = 4 };
+static_assert(kFreeWord + UsageMap::kFreeWords == kWords);
 
 void store_if_new(uint64_t& word, uint64_t value) noexcept {
   std::atomic_ref shared(word);
@@ -62,10 +65,6 @@ Address address_of(const uint64_t* words) noexcept {
 }
 
 }  // namespace
-
-std::string usage_file(const std::string& store_path) {
-  return store_path + "/usage.map";
-}
 
 void encode_usage_header(const UsageHeader& header, char* slot) noexcept {
   SlotWords words{};
@@ -103,39 +102,52 @@ bool decode_usage_slot(std::string_view slot, const UsageBounds& bounds, UsageSl
   return bounds.acls.contains(usage->used.acls);
 }
 
-std::unique_ptr<UsageMap> UsageMap::open(const std::string& store_path) noexcept {
-  std::unique_ptr<UsageMap> usage(new (std::nothrow) UsageMap());
-  if (usage == nullptr) return nullptr;
-  usage->file_ = usage_file(store_path);
-  // Whatever lies there under this name, opening it must neither wait nor lead elsewhere.
-  int file = ::open(usage->file_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (file < 0) return nullptr;
+void add_usage_slot(const char* more, char* slot) noexcept {
+  SlotWords from;
+  SlotWords to;
+  std::memcpy(from.data(), more, sizeof from);
+  std::memcpy(to.data(), slot, sizeof to);
+  constexpr uint64_t kFlags = kUnlisted | kWrites;
+  // A slot whose uses are counted elsewhere still holds what they were.
+  if ((from[kCount] & ~kFlags) == 0) return;
+  // Neither can reach the flags, nor can the sum.
+  uint64_t count = std::min((from[kCount] & ~kFlags) + (to[kCount] & ~kFlags), kMostUses + 1);
+  to[kCount] = count | ((from[kCount] | to[kCount]) & kFlags);
+  to[kLast] = from[kLast];
+  for (size_t i = kAddress; i < kAcls; ++i) to[i] = from[i];
+  for (size_t i = kAcls; i < kWords; ++i) to[i] |= from[i];
+  std::memcpy(slot, to.data(), sizeof to);
+}
+
+std::unique_ptr<UsageMap> UsageMap::open(const std::string& file) noexcept {
   struct stat now {};
-  char slot[kUsageSlotBytes];
+  Descriptor descriptor(open_usage(file, O_RDWR, &now));
+  return descriptor.get() < 0 ? nullptr : open(descriptor.get(), file);
+}
+
+std::unique_ptr<UsageMap> UsageMap::open(int descriptor, const std::string& file) noexcept {
+  std::unique_ptr<UsageMap> usage(new (std::nothrow) UsageMap());
+  struct stat now {};
   UsageHeader header;
-  bool usable = fstat(file, &now) == 0 && S_ISREG(now.st_mode) &&
-                pread(file, slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
-                decode_usage_header({slot, sizeof slot}, &header);
-  if (usable) {
-    size_t bytes =
-        static_cast<size_t>(std::min(now.st_size, static_cast<off_t>(kMostUsageSlots * kUsageSlotBytes)));
-    size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    size_t mapped = (bytes + page - 1) / page * page;
-    void* map = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (map != MAP_FAILED) {
-      usage->words_ = static_cast<uint64_t*>(map);
-      usage->mapped_bytes_ = mapped;
-      usage->slots_ = bytes / kUsageSlotBytes;
-      madvise(map, mapped, MADV_RANDOM);
-      // Without a guard a file cut short would end the worker.
-      usable = usage->guard_.watch(map, mapped, true);
-    }
+  if (usage == nullptr || fstat(descriptor, &now) != 0 || !read_usage_header(descriptor, &header)) {
+    return nullptr;
   }
-  ::close(file);
+  usage->file_ = file;
   usage->device_ = now.st_dev;
   usage->inode_ = now.st_ino;
   usage->file_bytes_ = now.st_size;
-  return usable && usage->words_ != nullptr ? std::move(usage) : nullptr;
+  size_t bytes =
+      static_cast<size_t>(std::min(now.st_size, static_cast<off_t>(kMostUsageSlots * kUsageSlotBytes)));
+  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  size_t mapped = (bytes + page - 1) / page * page;
+  void* map = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (map == MAP_FAILED) return nullptr;
+  usage->words_ = static_cast<uint64_t*>(map);
+  usage->mapped_bytes_ = mapped;
+  usage->slots_ = bytes / kUsageSlotBytes;
+  madvise(map, mapped, MADV_RANDOM);
+  // Without a guard a file cut short would end the worker.
+  return usage->guard_.watch(map, mapped, true) ? std::move(usage) : nullptr;
 }
 
 UsageMap::~UsageMap() {
@@ -169,6 +181,30 @@ void UsageMap::note(uint64_t token_id, int64_t now_unix_s, const Address& client
 
 void UsageMap::prefetch(uint64_t token_id) const noexcept {
   if (const uint64_t* words = slot(token_id)) __builtin_prefetch(words, 1);
+}
+
+uint64_t UsageMap::copy(uint64_t token_id, char* slot) const noexcept {
+  const uint64_t* words = this->slot(token_id);
+  if (words == nullptr) return 0;
+  SlotWords copied;
+  for (size_t i = 0; i < kWords; ++i) copied[i] = std::atomic_ref(words[i]).load(std::memory_order_relaxed);
+  std::memcpy(slot, copied.data(), sizeof copied);
+  return copied[kCount] & ~(kUnlisted | kWrites);
+}
+
+void UsageMap::settle(uint64_t token_id, uint64_t count) noexcept {
+  uint64_t* words = slot(token_id);
+  if (words == nullptr) return;
+  std::atomic_ref shared(words[kCount]);
+  uint64_t now = shared.load(std::memory_order_relaxed);
+  // A slot that was cleared meanwhile has none to take off.
+  while ((now & ~(kUnlisted | kWrites)) >= count &&
+         !shared.compare_exchange_weak(now, now - count, std::memory_order_relaxed)) {
+  }
+}
+
+std::atomic_ref<uint64_t> UsageMap::free_word(size_t index) const noexcept {
+  return std::atomic_ref(words_[kFreeWord + index]);
 }
 
 }  // namespace tokengate

@@ -1,16 +1,18 @@
-/// The file `usage.map` of a store: when, how often, from where and for what each token was used on this
-/// host, one 64-byte slot a token at the index of its id. Slot 0 says what the file is.
+/// When, how often, from where and for what each token was used on this host: one 64-byte slot a token at the
+/// index of its id. Slot 0 says what the file is. Two files have this form: `usage.map` in the store's
+/// folder, and the buffer in memory that is brought to it (usage_buffer.h).
 ///
-/// The workers of all servers write it through shared memory with relaxed atomic stores: no lock, no system
+/// The workers of all servers write through shared memory with relaxed atomic stores: no lock, no system
 /// call. They run as a user that may do anything to what is in it. So it is a hint: nothing in it decides
-/// anything, and whatever is read from it is checked first. Words are in the host's order: the file stays
-/// where it was made.
+/// anything, and whatever is read from it is checked first. Words are in the host's order: the files stay
+/// where they were made.
 #ifndef TOKENGATE_USAGE_H_
 #define TOKENGATE_USAGE_H_
 
 #include <sys/types.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,8 +29,6 @@ inline constexpr size_t kUsageSlotBytes = 64;
 inline constexpr uint64_t kMostUsageSlots = uint64_t{1} << 28;
 
 using StoreId = std::array<uint8_t, 16>;
-
-std::string usage_file(const std::string& store_path);
 
 /// Slot 0.
 struct UsageHeader {
@@ -66,11 +66,18 @@ struct UsageBounds {
 /// False, with `*usage` unspecified, if `slot` holds what cannot be. Any bytes may come in.
 bool decode_usage_slot(std::string_view slot, const UsageBounds& bounds, UsageSlot* usage) noexcept;
 
-/// A worker's map of the file. note() and prefetch() are for any number of threads and processes at once.
+/// Adds the uses of the slot `more` to the other, both kUsageSlotBytes, whatever bytes they are: of what
+/// cannot be comes what cannot be.
+void add_usage_slot(const char* more, char* slot) noexcept;
+
+/// A worker's map of such a file. All but open() and is_current() is for any number of threads and processes
+/// at once, and makes no system call.
 class UsageMap {
  public:
-  /// Null if there is none that this process may write, or the file is something else. Makes system calls.
-  static std::unique_ptr<UsageMap> open(const std::string& store_path) noexcept;
+  /// Null if `file` is none that this process may write, or something else. Makes system calls.
+  static std::unique_ptr<UsageMap> open(const std::string& file) noexcept;
+  /// The same of an opened file, which is at the path `file`.
+  static std::unique_ptr<UsageMap> open(int descriptor, const std::string& file) noexcept;
   ~UsageMap();
   UsageMap(const UsageMap&) = delete;
   UsageMap& operator=(const UsageMap&) = delete;
@@ -82,6 +89,15 @@ class UsageMap {
   void note(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept;
   /// Has the slot fetched into the processor's cache while the request is still being judged.
   void prefetch(uint64_t token_id) const noexcept;
+
+  /// Copies a slot, which is kUsageSlotBytes, and returns the count that it had; 0 if the file has none.
+  uint64_t copy(uint64_t token_id, char* slot) const noexcept;
+  /// Takes `count` uses off a slot that has that many: they are counted elsewhere now.
+  void settle(uint64_t token_id, uint64_t count) noexcept;
+
+  /// Words of slot 0 that are free for what all who map the file agree on; `index` is below kFreeWords.
+  std::atomic_ref<uint64_t> free_word(size_t index) const noexcept;
+  static constexpr size_t kFreeWords = 4;
 
  private:
   UsageMap() noexcept = default;

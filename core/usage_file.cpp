@@ -1,4 +1,4 @@
-// Makes, extends and reads usage.map.
+// Makes and extends usage.map, and reads it together with its buffer.
 #include "usage_file.h"
 
 #include <fcntl.h>
@@ -13,62 +13,15 @@
 namespace tokengate {
 namespace {
 
-constexpr mode_t kMode = 0660;
 // Room is given in large steps, and well before it is needed: workers look for it once a second. The file is
 // sparse, so that room costs nothing.
 constexpr uint64_t kStepSlots = 65'536;
 constexpr uint64_t kRoomSlots = kStepSlots / 2;
 constexpr size_t kPartSlots = 1024;
 
-class Descriptor {
- public:
-  explicit Descriptor(int file) noexcept : file_(file) {}
-  ~Descriptor() {
-    if (file_ >= 0) close(file_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const noexcept { return file_; }
-
- private:
-  int file_;
-};
-
-/// Opens what lies there without waiting for it and without following it elsewhere.
-int open_usage(const std::string& path, int access, struct stat* now) noexcept {
-  int file = open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (file >= 0 && (fstat(file, now) != 0 || !S_ISREG(now->st_mode))) {
-    close(file);
-    file = -1;
-    errno = EINVAL;
-  }
-  return file;
-}
-
-bool read_header(int file, UsageHeader* header) noexcept {
-  char slot[kUsageSlotBytes];
-  return pread(file, slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
-         decode_usage_header({slot, sizeof slot}, header);
-}
-
 off_t bytes_for(uint64_t next_id) noexcept {
   uint64_t slots = (next_id + kRoomSlots + kStepSlots - 1) / kStepSlots * kStepSlots;
   return static_cast<off_t>(slots * kUsageSlotBytes);
-}
-
-/// Made beside its place and moved there, so that no worker sees half of it.
-void make_file(const std::string& path, const UsageNeeds& needs, gid_t group) {
-  std::string made = path + ".new";
-  unlink(made.c_str());
-  Descriptor file(open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file.get() < 0) return;
-  char slot[kUsageSlotBytes];
-  encode_usage_header({needs.store_id, needs.now_unix_s}, slot);
-  bool done = fchown(file.get(), static_cast<uid_t>(-1), group) == 0 && fchmod(file.get(), kMode) == 0 &&
-              ftruncate(file.get(), bytes_for(needs.next_id)) == 0 &&
-              pwrite(file.get(), slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
-              rename(made.c_str(), path.c_str()) == 0;
-  if (!done) unlink(made.c_str());
 }
 
 void clear(int file, off_t begin, off_t end) noexcept {
@@ -80,6 +33,25 @@ void clear(int file, off_t begin, off_t end) noexcept {
     if (written <= 0) return;
     begin += written;
   }
+}
+
+/// Made beside its place and moved there, so that no worker sees half of it.
+void make_file(const std::string& path, const UsageNeeds& needs, gid_t group) {
+  std::string made = path + ".new";
+  unlink(made.c_str());
+  Descriptor file(open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.get() < 0) return;
+  char slot[kUsageSlotBytes];
+  encode_usage_header({needs.store_id, needs.now_unix_s}, slot);
+  bool done = fchown(file.get(), static_cast<uid_t>(-1), group) == 0 && fchmod(file.get(), kUsageMode) == 0 &&
+              ftruncate(file.get(), bytes_for(needs.next_id)) == 0 &&
+              pwrite(file.get(), slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
+              rename(made.c_str(), path.c_str()) == 0;
+  if (!done) unlink(made.c_str());
+  // A new file begins without a past.
+  struct stat buffer_now {};
+  Descriptor buffer(open_usage_buffer(needs.store_id, group, O_RDWR, &buffer_now));
+  if (buffer.get() >= 0) clear(buffer.get(), kUsageSlotBytes, buffer_now.st_size);
 }
 
 std::string mode_text(mode_t mode) {
@@ -99,58 +71,82 @@ void keep_usage_file(const std::string& store_path, UsageNeeds needs) {
   struct stat now {};
   Descriptor file(open_usage(path, O_RDWR, &now));
   UsageHeader header;
-  if (file.get() < 0 || !read_header(file.get(), &header) || header.store_id != needs.store_id) {
+  if (file.get() < 0 || !read_usage_header(file.get(), &header) || header.store_id != needs.store_id) {
     return make_file(path, needs, data.st_gid);
   }
-  clear(file.get(), static_cast<off_t>(needs.first_new_id * kUsageSlotBytes),
-        std::min(static_cast<off_t>(needs.next_id * kUsageSlotBytes), now.st_size));
+  const auto begin = static_cast<off_t>(needs.first_new_id * kUsageSlotBytes);
+  const auto end = static_cast<off_t>(needs.next_id * kUsageSlotBytes);
+  if (begin < end) {
+    UsageLock lock(file.get(), UsageLock::Wait::kBriefly);
+    struct stat buffer_now {};
+    Descriptor buffer(open_usage_buffer(needs.store_id, now.st_gid, O_RDWR, &buffer_now));
+    if (buffer.get() >= 0) clear(buffer.get(), begin, std::min(end, buffer_now.st_size));
+    clear(file.get(), begin, std::min(end, now.st_size));
+  }
   if (now.st_size < static_cast<off_t>((needs.next_id + kRoomSlots) * kUsageSlotBytes)) {
     if (ftruncate(file.get(), bytes_for(needs.next_id)) != 0) return;
   }
   if (now.st_gid != data.st_gid && fchown(file.get(), static_cast<uid_t>(-1), data.st_gid) != 0) return;
-  if ((now.st_mode & 07777) != kMode) fchmod(file.get(), kMode);
+  if ((now.st_mode & 07777) != kUsageMode) fchmod(file.get(), kUsageMode);
 }
 
 UsageFile::UsageFile(const std::string& store_path, const StoreId& store_id) {
   std::string path = usage_file(store_path);
   struct stat now {};
-  file_ = open_usage(path, O_RDONLY, &now);
-  if (file_ < 0) {
+  file_ = Descriptor(open_usage(path, O_RDONLY, &now));
+  if (file_.get() < 0) {
     problem_ = errno == ENOENT   ? "there is no " + path + "; the next change of the store makes it"
                : errno == EINVAL ? path + " is not a plain file; remove it, and the next change makes it"
                                  : path + " cannot be read: " + std::strerror(errno);
     return;
   }
-  readable_ = read_header(file_, &header_) && header_.store_id == store_id;
+  readable_ = read_usage_header(file_.get(), &header_) && header_.store_id == store_id;
   if (!readable_) {
     problem_ = path + " is not a usage map of this store; the next change replaces it";
     return;
   }
   slots_ = static_cast<uint64_t>(now.st_size) / kUsageSlotBytes;
+  struct stat buffer_now {};
+  buffer_ = Descriptor(open_usage_buffer(store_id, now.st_gid, O_RDONLY, &buffer_now));
   struct stat data {};
   if (stat((store_path + "/data.mdb").c_str(), &data) != 0) return;
-  if ((now.st_mode & kMode) != kMode || now.st_gid != data.st_gid) {
+  if ((now.st_mode & kUsageMode) != kUsageMode || now.st_gid != data.st_gid) {
     problem_ = "workers cannot write " + path + " (mode " + mode_text(now.st_mode) +
                "); the next change of the store by its owner sets mode 0660 and the group of data.mdb";
   }
 }
 
-UsageFile::~UsageFile() {
-  if (file_ >= 0) close(file_);
+const char* UsageFile::Part::slot(uint64_t index) const {
+  size_t begin = index * kUsageSlotBytes;
+  return begin + kUsageSlotBytes <= bytes.size() ? bytes.data() + begin : nullptr;
 }
 
-std::string_view UsageFile::slot(uint64_t token_id) {
-  if (!readable_ || token_id == 0 || token_id >= slots_) return {};
+void UsageFile::read_part(int file, Part* part) const {
+  part->bytes.resize(kPartSlots * kUsageSlotBytes);
+  ssize_t got = file < 0 ? 0
+                         : pread(file, part->bytes.data(), part->bytes.size(),
+                                 static_cast<off_t>(first_ * kUsageSlotBytes));
+  part->bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
+}
+
+bool UsageFile::read(uint64_t token_id, const UsageBounds& bounds, UsageSlot* usage) {
+  if (!readable_ || token_id == 0 || token_id >= slots_) return false;
   uint64_t first = token_id / kPartSlots * kPartSlots;
-  if (part_.empty() || first != first_) {
-    part_.resize(kPartSlots * kUsageSlotBytes);
-    ssize_t got = pread(file_, part_.data(), part_.size(), static_cast<off_t>(first * kUsageSlotBytes));
-    part_.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  if (first != first_) {
     first_ = first;
+    UsageLock lock(file_.get(), wait_);
+    // Who does not let go of it once is not waited for again.
+    if (!lock.held()) wait_ = UsageLock::Wait::kNo;
+    read_part(file_.get(), &noted_);
+    read_part(buffer_.get(), &buffered_);
   }
-  std::string_view part(part_.data(), part_.size());
-  size_t begin = (token_id - first) * kUsageSlotBytes;
-  return begin < part.size() ? part.substr(begin, kUsageSlotBytes) : std::string_view();
+  const char* noted = noted_.slot(token_id - first);
+  if (noted == nullptr) return false;
+  char slot[kUsageSlotBytes];
+  std::copy_n(noted, sizeof slot, slot);
+  const char* more = buffered_.slot(token_id - first);
+  if (more != nullptr) add_usage_slot(more, slot);
+  return decode_usage_slot({slot, sizeof slot}, bounds, usage);
 }
 
 }  // namespace tokengate

@@ -1,5 +1,6 @@
-/// usage.map from its owner's side: making it, giving it room, reading it. Through read and write calls, so
-/// that nothing that the workers' user does to the file can end the process.
+/// usage.map from its owner's side: making it, giving it room, and reading it with what its buffer holds.
+/// Through read and write calls, so that nothing that the workers' user does to the files can end the
+/// process.
 #ifndef TOKENGATE_USAGE_FILE_H_
 #define TOKENGATE_USAGE_FILE_H_
 
@@ -8,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "usage.h"
+#include "usage_io.h"
 
 namespace tokengate {
 
@@ -21,18 +22,15 @@ struct UsageNeeds {
 };
 
 /// Makes the file if it is missing, or not of this store, with the group of the data file; clears the slots
-/// of new tokens; gives it room for them and for those to come. To be called within the write transaction,
-/// so that nobody else does the same. What goes wrong goes wrong silently: no change of the store fails for
-/// it, and UsageFile::problem() tells.
+/// of new tokens, in the buffer too; gives it room for them and for those to come. To be called within the
+/// write transaction, so that nobody else does the same. What goes wrong goes wrong silently: no change of
+/// the store fails for it, and UsageFile::problem() tells.
 void keep_usage_file(const std::string& store_path, UsageNeeds needs);
 
-/// The file opened for reading.
+/// The file opened for reading, with its buffer if there is one.
 class UsageFile {
  public:
   UsageFile(const std::string& store_path, const StoreId& store_id);
-  ~UsageFile();
-  UsageFile(const UsageFile&) = delete;
-  UsageFile& operator=(const UsageFile&) = delete;
 
   /// Why workers cannot note anything, or nothing noted can be read; empty if all is well.
   const std::string& problem() const { return problem_; }
@@ -41,17 +39,27 @@ class UsageFile {
   int64_t since_unix_s() const { return header_.since_unix_s; }
   uint64_t slots() const { return slots_; }
 
-  /// The bytes of a token's slot; fewer if the file has none. They hold until the next call.
-  std::string_view slot(uint64_t token_id);
+  /// What was noted of a token. False, with `*usage` unspecified, if that cannot be: see decode_usage_slot().
+  bool read(uint64_t token_id, const UsageBounds& bounds, UsageSlot* usage);
 
  private:
-  int file_ = -1;
+  /// Slots first_ to first_ + kPartSlots: listings ask for neighbours.
+  struct Part {
+    std::vector<char> bytes;
+    const char* slot(uint64_t index) const;
+  };
+  void read_part(int file, Part* part) const;
+
+  Descriptor file_{-1};
+  Descriptor buffer_{-1};
+  UsageLock::Wait wait_ = UsageLock::Wait::kBriefly;
   bool readable_ = false;
   std::string problem_;
   UsageHeader header_;
   uint64_t slots_ = 0;
-  std::vector<char> part_;  // of the file, from slot first_ on: listings ask for neighbours
-  uint64_t first_ = 0;
+  Part noted_;
+  Part buffered_;
+  uint64_t first_ = UINT64_MAX;
 };
 
 }  // namespace tokengate

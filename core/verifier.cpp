@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 namespace tokengate {
 
@@ -125,12 +126,15 @@ void Verifier::Impl::adopt_size() noexcept {
   }
 }
 
-/// The usage map may grow, or be replaced, damaged or removed, at any time, and no decision waits for it.
+/// The files may grow, or be replaced, damaged or removed, at any time, and no decision waits for them.
 void Verifier::Impl::follow_usage() noexcept {
-  if (usage_ != nullptr && usage_->is_current()) return;
-  std::unique_ptr<UsageMap> former = std::move(usage_);
-  usage_ = UsageMap::open(path_);
-  published_usage_.store(usage_.get());
+  if (usage_buffer_ != nullptr && usage_buffer_->is_current()) return usage_buffer_->flush_part();
+  std::unique_ptr<UsageBuffer> buffer = UsageBuffer::open(path_);
+  if (buffer == nullptr && usage_map_ != nullptr && usage_map_->is_current()) return;
+  std::unique_ptr<UsageBuffer> former_buffer = std::exchange(usage_buffer_, std::move(buffer));
+  std::unique_ptr<UsageMap> former_map =
+      std::exchange(usage_map_, usage_buffer_ == nullptr ? UsageMap::open(usage_file(path_)) : nullptr);
+  published_usage_.store(usage_buffer_ != nullptr ? &usage_buffer_->map() : usage_map_.get());
   wait_for_readers();  // that may still be in the former one
 }
 

@@ -18,6 +18,7 @@
 #include "tokengate/verify.h"
 #include "transaction.h"
 #include "usage.h"
+#include "usage_buffer.h"
 
 namespace tokengate {
 
@@ -81,7 +82,8 @@ class Verifier::Impl {
   std::atomic<UsageMap*> published_usage_{nullptr};  // and, once in, at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
-  std::unique_ptr<UsageMap> usage_;
+  std::unique_ptr<UsageBuffer> usage_buffer_;
+  std::unique_ptr<UsageMap> usage_map_;  // where there is no buffer
   std::vector<ReaderSeat*> seats_;
   std::string problem_;
 };

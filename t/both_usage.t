@@ -1,5 +1,5 @@
-# How tokens are used is noted by all workers of both servers in one file, and whatever becomes of that file changes no
-# answer and ends no worker.
+# How tokens are used is noted by all workers of both servers in one file in memory, which they bring to one file on disk,
+# and whatever becomes of these files changes no answer and ends no worker.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -71,7 +71,23 @@ is(use_of('dns')->{count}, 0, 'is no use');
 is(ask('GET /trial/x', 'email'), 'granted', 'where it is only reported');
 is(use_of('email')->{count}, 0, 'neither');
 
-# Now to the file.
+# Now to the files.
+my $buffer = $store->{cli}{usage_buffer};
+my ($mode, $group, $map_group) = ((stat $buffer)[2, 5], (stat $map)[5]);
+is(sprintf('%o %d', $mode & 07777, $group), "660 $map_group", 'the buffer is for the group of the store');
+
+# How often a token was used, by the slot of its id.
+sub noted ($path, $key) {
+    my $id = $store->{cli}->json('token', 'show', @{$store->token($key)}{qw(account name)})->{id};
+    open my $file, '<:raw', $path or die "$path: $!";
+    seek $file, 64 * $id, 0;
+    read $file, my $slot, 64;
+    return unpack('x8 Q', $slot) % 2**48;
+}
+my $uses = use_of('full')->{count};
+$servers[0]->wait_until('the notes are brought to usage.map', sub { noted($map, 'full') == $uses && noted($buffer, 'full') == 0 });
+is(use_of('full')->{count}, $uses, 'and count as before');
+
 sub workers () {
     return join ' ', sort map { split ' ', `pgrep -P $_->{pid}` } @servers;
 }

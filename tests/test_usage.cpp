@@ -2,10 +2,13 @@
 #include "usage.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -79,6 +82,13 @@ class World {
   TokenUse use_of_full() { return use_of("shop", "full"); }
 
   std::string file() const { return usage_file(store.path()); }
+  std::string buffer() const {
+    UsageHeader header;
+    std::string slot(kUsageSlotBytes, '\0');
+    std::ifstream(file()).read(slot.data(), static_cast<std::streamsize>(slot.size()));
+    ck_assert(decode_usage_header(slot, &header));
+    return usage_buffer_file(header.store_id);
+  }
   void write(const std::string& bytes, off_t at) const {
     int out = open(file().c_str(), O_WRONLY);
     ck_assert_int_eq(pwrite(out, bytes.data(), bytes.size(), at), static_cast<ssize_t>(bytes.size()));
@@ -113,7 +123,7 @@ START_TEST(notes_what_was_used) {
   TempFolder folder;
   std::ofstream(folder.path() + "/data.mdb") << "";
   keep_usage_file(folder.path(), {StoreId{7}, 1, 100, kNow});
-  auto map = UsageMap::open(folder.path());
+  auto map = UsageMap::open(usage_file(folder.path()));
   ck_assert_ptr_nonnull(map.get());
   map->note(5, kNow, ipv4(9), {acl_set({0, 63, 64, 255}), false, true});
   map->note(5, kNow + 3, Address{Address::kLocalSocket, {}}, {acl_set({1}), true, false});
@@ -126,20 +136,20 @@ START_TEST(notes_what_was_used) {
   ck_assert_view_eq(file.problem(), "");
   ck_assert_int_eq(file.since_unix_s(), kNow);
   UsageSlot slot;
-  ck_assert(decode_usage_slot(file.slot(5), any_bounds(), &slot));
+  ck_assert(file.read(5, any_bounds(), &slot));
   ck_assert_uint_eq(slot.count, 2);
   ck_assert_int_eq(slot.last_unix_s, kNow + 3);
   ck_assert(slot.last_address.kind == Address::kLocalSocket);
   ck_assert(slot.used.acls == acl_set({0, 1, 63, 64, 255}));
   ck_assert(slot.used.unlisted && slot.used.writes);
-  ck_assert(decode_usage_slot(file.slot(6), any_bounds(), &slot));
+  ck_assert(file.read(6, any_bounds(), &slot));
   ck_assert_uint_eq(slot.count, 1);
   ck_assert(slot.last_address.kind == Address::kUnknown);
   ck_assert(!slot.used.unlisted && !slot.used.writes && slot.used.acls.empty());
-  ck_assert(decode_usage_slot(file.slot(4), any_bounds(), &slot));
+  ck_assert(file.read(4, any_bounds(), &slot));
   ck_assert_uint_eq(slot.count, 0);
-  ck_assert_uint_eq(file.slot(0).size(), 0);
-  ck_assert_uint_eq(file.slot(UINT64_MAX).size(), 0);
+  ck_assert(!file.read(0, any_bounds(), &slot));
+  ck_assert(!file.read(UINT64_MAX, any_bounds(), &slot));
 }
 END_TEST
 
@@ -260,6 +270,112 @@ START_TEST(only_grants_are_noted) {
 }
 END_TEST
 
+/// The file of slots at `path`, without what its buffer holds.
+uint64_t count_in(const std::string& path, uint64_t token_id) {
+  std::string slot(kUsageSlotBytes, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(token_id * kUsageSlotBytes));
+  file.read(slot.data(), static_cast<std::streamsize>(slot.size()));
+  UsageSlot usage;
+  ck_assert(file && decode_usage_slot(slot, any_bounds(), &usage));
+  return usage.count;
+}
+
+START_TEST(notes_go_through_the_buffer) {
+  World world;
+  uint64_t id = world.store.admin.find_token("shop", Service::kCpanel, "full").value.id;
+  std::string buffer = world.buffer();
+  struct stat data {
+  }, made{};
+  ck_assert_int_eq(stat((world.store.path() + "/data.mdb").c_str(), &data), 0);
+  ck_assert_int_eq(stat(buffer.c_str(), &made), 0);
+  ck_assert_uint_eq(mode_of(buffer), 0660);
+  ck_assert_uint_eq(made.st_gid, data.st_gid);
+
+  auto ask = [&] { return world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted; };
+  ck_assert(ask() && ask());
+  ck_assert_uint_eq(count_in(world.file(), id), 0);
+  ck_assert_uint_eq(count_in(buffer, id), 2);
+  ck_assert_uint_eq(world.use_of_full().count, 2);
+
+  // About once a second it is brought to the file, and counts there.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  ck_assert(world.verifier->maintain());
+  ck_assert_uint_eq(count_in(world.file(), id), 2);
+  ck_assert_uint_eq(world.use_of_full().count, 2);
+  ck_assert(ask());
+  ck_assert_uint_eq(world.use_of_full().count, 3);
+  ck_assert_view_eq(texts(world.use_of_full().acls), "email");
+
+  // A second worker shares it; the last to leave brings the rest, and leaves nothing behind.
+  {
+    Verifier other(world.store.path());
+    world.reader.reset();
+    world.verifier.reset();
+    ck_assert(std::filesystem::exists(buffer));
+    ck_assert_uint_eq(count_in(world.file(), id), 2);
+  }
+  ck_assert(!std::filesystem::exists(buffer));
+  ck_assert_uint_eq(count_in(world.file(), id), 3);
+}
+END_TEST
+
+START_TEST(what_a_killed_worker_leaves_is_not_lost) {
+  World world;
+  uint64_t id = world.store.admin.find_token("shop", Service::kCpanel, "full").value.id;
+  std::string buffer = world.buffer();
+  world.reader.reset();
+  world.verifier.reset();
+  pid_t worker = fork();
+  if (worker == 0) {
+    world.verifier = std::make_unique<Verifier>(world.store.path());
+    world.reader = std::make_unique<Reader>(*world.verifier);
+    _exit(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted ? 0 : 1);
+  }
+  int status = 1;
+  ck_assert_int_eq(waitpid(worker, &status, 0), worker);
+  ck_assert_int_eq(status, 0);
+  ck_assert_uint_eq(count_in(buffer, id), 1);
+  ck_assert_uint_eq(world.use_of_full().count, 1);
+  { Verifier next(world.store.path()); }
+  ck_assert(!std::filesystem::exists(buffer));
+  ck_assert_uint_eq(count_in(world.file(), id), 1);
+}
+END_TEST
+
+START_TEST(a_foreign_file_in_the_buffers_place_is_left_alone) {
+  World world;
+  std::string buffer = world.buffer();
+  world.reader.reset();
+  world.verifier.reset();
+  for (const char* make :
+       {"mkdir %1$s", "rmdir %1$s; : > %1$s; chmod 660 %1$s", "rm %1$s; cp %2$s %1$s; chmod 666 %1$s",
+        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; chgrp daemon %1$s",
+        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; ln %1$s %1$s.more", "rm %1$s %1$s.more; ln -s %2$s %1$s"}) {
+    char command[1024];
+    snprintf(command, sizeof command, make, buffer.c_str(), world.file().c_str());
+    ck_assert_int_eq(system(command), 0);  // NOLINT(cert-env33-c): its own command
+    uint64_t before = world.use_of_full().count;
+    Verifier verifier(world.store.path());
+    world.reader = std::make_unique<Reader>(verifier);
+    ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
+    world.reader.reset();
+    ck_assert_uint_eq(world.use_of_full().count, before + 1);  // in usage.map itself
+    ck_assert(std::filesystem::exists(std::filesystem::symlink_status(buffer)));
+  }
+  std::filesystem::remove(buffer);
+}
+END_TEST
+
+START_TEST(a_new_file_begins_without_a_past) {
+  World world;
+  ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
+  std::filesystem::remove(world.file());
+  world.any_change();
+  ck_assert_uint_eq(world.use_of_full().count, 0);
+}
+END_TEST
+
 START_TEST(a_rotation_keeps_the_record) {
   World world;
   ck_assert(world.ask(world.limited, "/execute/Email/list_pops") == Outcome::kGranted);
@@ -317,7 +433,7 @@ START_TEST(room_grows_ahead_of_tokens_and_workers_follow) {
   auto slots = [&] { return world.store.admin.stat().value.usage_slots; };
   uint64_t at_first = slots();
   ck_assert_uint_ge(at_first, 32'768);
-  auto map = UsageMap::open(world.store.path());
+  auto map = UsageMap::open(world.file());
   StoreId id{};
   {
     UsageHeader header;
@@ -333,11 +449,11 @@ START_TEST(room_grows_ahead_of_tokens_and_workers_follow) {
   ck_assert_uint_gt(slots(), at_first);
   ck_assert(!map->is_current());
   map->note(at_first, kNow, ipv4(1), {});  // not yet
-  map = UsageMap::open(world.store.path());
+  map = UsageMap::open(world.file());
   map->note(at_first, kNow, ipv4(1), {});
   UsageFile file(world.store.path(), id);
   UsageSlot usage;
-  ck_assert(decode_usage_slot(file.slot(at_first), any_bounds(), &usage));
+  ck_assert(file.read(at_first, any_bounds(), &usage));
   ck_assert_uint_eq(usage.count, 1);
 }
 END_TEST
@@ -346,9 +462,10 @@ START_TEST(a_new_token_starts_without_a_past) {
   World world;
   auto token = world.store.admin.find_token("shop", Service::kCpanel, "ci");
   uint64_t next = token.value.id + 2;
-  auto map = UsageMap::open(world.store.path());
+  auto map = UsageMap::open(world.file());
   map->note(next, kNow, ipv4(1), {});
   map->note(next + 1, kNow, ipv4(1), {});
+  UsageMap::open(world.buffer())->note(next, kNow, ipv4(1), {});
   world.store.add_token({.account = "shop", .name = "new", .full_access = true});
   auto added = world.store.admin.find_token("shop", Service::kCpanel, "new");
   ck_assert_uint_eq(added.value.id, next);
@@ -404,6 +521,49 @@ START_TEST(nothing_done_to_the_file_changes_a_decision) {
     asks(make);
   }
   heals("removed");
+}
+END_TEST
+
+START_TEST(nothing_done_to_the_buffer_changes_a_decision) {
+  World world;
+  std::string buffer = world.buffer();
+  auto asks = [&](const char* what) {
+    for (int i = 0; i < 2; ++i) {
+      Outcome granted = world.ask(world.full, "/execute/Email/list_pops");
+      Outcome denied = world.ask(world.limited, "/execute/Mysql/x");
+      ck_assert_msg(granted == Outcome::kGranted && denied == Outcome::kAclDenied, "%s", what);
+      ck_assert_msg(world.verifier->maintain(), "%s", what);
+      world.use_of_full();
+    }
+  };
+  for (off_t size : {off_t{0}, off_t{1}, off_t{64}, off_t{5000}, off_t{1} << 42}) {
+    ck_assert_int_eq(truncate(buffer.c_str(), size), 0);
+    asks("another length");
+    std::filesystem::remove(buffer);
+    asks("removed");
+  }
+  std::mt19937 random(2);
+  for (int round = 0; round < 20; ++round) {
+    std::string junk(65536, '\0');
+    for (char& c : junk) c = static_cast<char>(round % 2 == 0 ? 0xFF : random());
+    int out = open(buffer.c_str(), O_WRONLY);
+    off_t at = round % 4 < 2 ? off_t{kUsageSlotBytes} : 32;  // behind the header, and with its free words
+    ck_assert_int_eq(pwrite(out, junk.data(), junk.size(), at), static_cast<ssize_t>(junk.size()));
+    close(out);
+    asks("junk");
+    std::this_thread::sleep_for(std::chrono::milliseconds(round == 0 ? 1100 : 0));
+  }
+  // Whoever holds the lock keeps nobody waiting for long, nor does a buffer whose lock somebody holds.
+  int lock = open(world.file().c_str(), O_RDONLY);
+  int held = open(buffer.c_str(), O_RDONLY);
+  ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+  asks("locked");
+  std::filesystem::remove(world.file());
+  world.any_change();
+  ck_assert_int_eq(flock(held, LOCK_SH), 0);
+  asks("held");
+  close(lock);
+  close(held);
 }
 END_TEST
 
@@ -552,11 +712,16 @@ Suite* suite() {
   tcase_add_test(cases, a_location_with_its_own_acls_notes_these);
   tcase_add_test(cases, a_call_for_another_account_notes_the_callers_acls);
   tcase_add_test(cases, only_grants_are_noted);
+  tcase_add_test(cases, notes_go_through_the_buffer);
+  tcase_add_test(cases, what_a_killed_worker_leaves_is_not_lost);
+  tcase_add_test(cases, a_foreign_file_in_the_buffers_place_is_left_alone);
+  tcase_add_test(cases, a_new_file_begins_without_a_past);
   tcase_add_test(cases, a_rotation_keeps_the_record);
   tcase_add_test(cases, the_file_is_made_and_mended_by_changes);
   tcase_add_test(cases, room_grows_ahead_of_tokens_and_workers_follow);
   tcase_add_test(cases, a_new_token_starts_without_a_past);
   tcase_add_test(cases, nothing_done_to_the_file_changes_a_decision);
+  tcase_add_test(cases, nothing_done_to_the_buffer_changes_a_decision);
   tcase_add_test(cases, writers_at_once_lose_no_use);
   tcase_add_test(cases, advice_follows_use);
   suite_add_tcase(suite, cases);

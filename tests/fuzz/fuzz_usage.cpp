@@ -64,6 +64,29 @@ void try_slot(std::string_view bytes, const UsageBounds& bounds) {
   }
 }
 
+/// One slot's uses after another's.
+void try_sum(std::string_view one, std::string_view other, const UsageBounds& bounds) {
+  if (one.size() != kUsageSlotBytes || other.size() != kUsageSlotBytes) return;
+  std::string sum(one);
+  add_usage_slot(Exact(other).view().data(), sum.data());
+  UsageSlot first;
+  UsageSlot second;
+  UsageSlot both;
+  bool known = decode_usage_slot(sum, bounds, &both);
+  if (!decode_usage_slot(one, bounds, &first) || !decode_usage_slot(other, bounds, &second)) return;
+  if (second.count == 0) return require(sum == one, "nothing added, and yet a change");
+  require(known == (first.count + second.count < uint64_t{1} << 48), "a sum that cannot be");
+  if (!known) return;
+  AclSet acls = first.used.acls;
+  for (unsigned acl = 0; acl < 256; ++acl) {
+    if (second.used.acls.has(static_cast<uint8_t>(acl))) acls.add(static_cast<uint8_t>(acl));
+  }
+  require(both.count == first.count + second.count && both.used.acls == acls &&
+              both.last_unix_s == second.last_unix_s &&
+              both.used.writes == (first.used.writes || second.used.writes),
+          "another sum");
+}
+
 bool try_header(std::string_view bytes) {
   UsageHeader header;
   if (!decode_usage_header(Exact(bytes).view(), &header)) return false;
@@ -82,13 +105,13 @@ std::string new_store() {
   return path;
 }
 
-std::string slot_of(const std::string& store, uint64_t token_id) {
-  return std::string(UsageFile(store, kStoreId).slot(token_id));
+bool read_slot(const std::string& store, uint64_t token_id, const UsageBounds& bounds, UsageSlot* usage) {
+  return UsageFile(store, kStoreId).read(token_id, bounds, usage);
 }
 
 /// A worker adds a use to whatever the slot holds.
 void try_note(const std::string& store, std::string_view file, uint64_t token_id, const UsageBounds& bounds) {
-  std::unique_ptr<UsageMap> map = UsageMap::open(store);
+  std::unique_ptr<UsageMap> map = UsageMap::open(usage_file(store));
   if (map == nullptr) return;
   Use use;
   use.acls.add(kAclAll);
@@ -100,8 +123,7 @@ void try_note(const std::string& store, std::string_view file, uint64_t token_id
   UsageSlot before;
   if (!decode_usage_slot(file.substr(begin, kUsageSlotBytes), bounds, &before)) return;
   UsageSlot after;
-  if (!decode_usage_slot(slot_of(store, token_id), bounds, &after))
-    return;  // of another store, or counted too far
+  if (!read_slot(store, token_id, bounds, &after)) return;  // of another store, or counted too far
   require(after.count == before.count + 1 && after.last_unix_s == bounds.most_unix_s &&
               after.used.acls.has(kAclAll),
           "a use that was not noted");
@@ -121,18 +143,26 @@ void try_file(const std::string& store, std::string_view file, const UsageBounds
             "taken for a map of this store");
     require(is_ours || !usage.problem().empty(), "a problem untold");
     for (uint64_t id : {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{9}, kMostUsageSlots, UINT64_MAX}) {
-      try_slot(usage.slot(id), bounds);
+      UsageSlot as_read;
+      UsageSlot decoded;
+      bool has_slot = is_ours && id > 0 && id < file.size() / kUsageSlotBytes;
+      bool known =
+          has_slot && decode_usage_slot(file.substr(id * kUsageSlotBytes, kUsageSlotBytes), bounds, &decoded);
+      require(usage.read(id, bounds, &as_read) == known, "read as what it is not");
+      require(!known || as_read.count == decoded.count, "read with another count");
     }
   }
   try_note(store, file, 1, bounds);
-  std::string noted = slot_of(store, 1);
+  UsageSlot noted;
+  bool known = read_slot(store, 1, bounds, &noted);
   keep_usage_file(store, {kStoreId, kFirstNewId, kNextId, 1'700'000'000});
   UsageFile kept(store, kStoreId);
   require(kept.is_readable() && kept.slots() > kNextId, "not made fit by a change of the store");
+  UsageSlot slot;
   for (uint64_t id = kFirstNewId; id < kNextId; ++id) {
-    require(kept.slot(id) == std::string(kUsageSlotBytes, '\0'), "a new token that seems used");
+    require(kept.read(id, bounds, &slot) && slot.count == 0, "a new token that seems used");
   }
-  if (is_ours && noted.size() == kUsageSlotBytes) require(kept.slot(1) == noted, "a note lost");
+  if (is_ours && known) require(kept.read(1, bounds, &slot) && slot.count == noted.count, "a note lost");
 }
 
 }  // namespace
@@ -153,6 +183,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t at = 0; at < file.size(); at += kUsageSlotBytes) {
     std::string_view slot = std::string_view(file).substr(at, kUsageSlotBytes);
     if (!try_header(slot)) try_slot(slot, bounds);
+    try_sum(slot, std::string_view(file).substr(0, kUsageSlotBytes), bounds);
   }
   if ((data[0] & kWholeFile) != 0) try_file(store, file, bounds);
   return 0;

@@ -40,8 +40,24 @@ sub new ($class, %options) {
         $options{store} = "$self->{folder}/store";
     }
     $self->{store} = $options{store};
-    $self->ok('init', $options{group} ? ('--group', $options{group}) : ()) if $options{init} // 1;
+    if ($options{init} // 1) {
+        $self->ok('init', $options{group} ? ('--group', $options{group}) : ());
+        $self->{usage_buffer} = usage_buffer($options{store});
+    }
     return $self;
+}
+
+# Where workers note uses before they are brought to usage.map, whose header names the store.
+sub usage_buffer ($store) {
+    open my $file, '<:raw', "$store/usage.map" or die "$store/usage.map: $!";
+    read $file, my $header, 32;
+    return '/dev/shm/tokengate-' . unpack 'x16 H32', $header;
+}
+
+# Servers that were killed leave it behind, and Apache always does.
+sub DESTROY ($self) {
+    unlink $self->{usage_buffer} if $self->{usage_buffer};
+    return;
 }
 
 sub store ($self) { return $self->{store} }

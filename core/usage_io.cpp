@@ -1,0 +1,78 @@
+// Opens and locks usage.map and its buffer.
+#include "usage_io.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "hash.h"
+
+namespace tokengate {
+namespace {
+
+constexpr unsigned kTries = 20;
+constexpr useconds_t kBetweenTries_us = 1000;
+
+}  // namespace
+
+std::string usage_file(const std::string& store_path) {
+  return store_path + "/usage.map";
+}
+
+std::string usage_buffer_file(const StoreId& store_id) {
+  return "/dev/shm/tokengate-" + to_hex(store_id);
+}
+
+Descriptor::~Descriptor() {
+  if (file_ >= 0) close(file_);
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+int open_usage(const std::string& file, int access, struct stat* now) noexcept {
+  int descriptor = open(file.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor >= 0 && (fstat(descriptor, now) != 0 || !S_ISREG(now->st_mode))) {
+    close(descriptor);
+    descriptor = -1;
+    errno = EINVAL;
+  }
+  return descriptor;
+}
+
+int open_usage_buffer(const StoreId& store_id, gid_t group, int access, struct stat* now) noexcept {
+  int descriptor = open_usage(usage_buffer_file(store_id), access, now);
+  UsageHeader header;
+  if (descriptor >= 0 &&
+      (now->st_gid != group || (now->st_mode & 07777) != kUsageMode || now->st_nlink != 1 ||
+       !read_usage_header(descriptor, &header) || header.store_id != store_id)) {
+    close(descriptor);
+    descriptor = -1;
+    errno = EINVAL;
+  }
+  return descriptor;
+}
+
+bool read_usage_header(int file, UsageHeader* header) noexcept {
+  char slot[kUsageSlotBytes];
+  return pread(file, slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
+         decode_usage_header({slot, sizeof slot}, header);
+}
+
+UsageLock::UsageLock(int file, Wait wait) noexcept : file_(file) {
+  for (unsigned left = wait == Wait::kNo ? 1 : kTries; left > 0 && !held_; --left) {
+    held_ = flock(file, LOCK_EX | LOCK_NB) == 0;
+    if (!held_ && left > 1) usleep(kBetweenTries_us);
+  }
+}
+
+UsageLock::~UsageLock() {
+  if (held_) flock(file_, LOCK_UN);
+}
+
+}  // namespace tokengate

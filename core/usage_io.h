@@ -1,0 +1,64 @@
+/// Getting at the two files of slots, which anybody in the store's group may have replaced by anything: what
+/// is opened here is neither waited for nor followed elsewhere, and looked at first.
+#ifndef TOKENGATE_USAGE_IO_H_
+#define TOKENGATE_USAGE_IO_H_
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "usage.h"
+
+namespace tokengate {
+
+/// What group and mode both files have: workers of all servers write them, and nobody else looks in.
+inline constexpr mode_t kUsageMode = 0660;
+
+/// usage.map of a store.
+std::string usage_file(const std::string& store_path);
+/// Its buffer, in memory that is shared by the host's processes and gone when the host goes down.
+std::string usage_buffer_file(const StoreId& store_id);
+
+/// A file descriptor; closed at the end of its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int file) noexcept : file_(file) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : file_(other.file_) { other.file_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  int get() const noexcept { return file_; }
+
+ private:
+  int file_;
+};
+
+/// Opens a plain file with O_RDONLY or O_RDWR. -1 with errno, which is EINVAL for what is no plain file.
+int open_usage(const std::string& file, int access, struct stat* now) noexcept;
+
+/// The buffer of the store, as far as it can be trusted: in /dev/shm everybody may put files, so only one
+/// that the store's group alone can have made or reached counts. -1 if there is none.
+int open_usage_buffer(const StoreId& store_id, gid_t group, int access, struct stat* now) noexcept;
+
+/// False unless the file begins with a header of this version.
+bool read_usage_header(int file, UsageHeader* header) noexcept;
+
+/// Of those who move counts from the buffer to usage.map, or look at both, only one at a time, or nothing is
+/// ever counted twice for them. Whoever holds it too long is not waited for.
+class UsageLock {
+ public:
+  enum class Wait { kNo, kBriefly };
+  /// `file` is an opened usage.map, and stays open until the lock is gone.
+  UsageLock(int file, Wait wait) noexcept;
+  ~UsageLock();
+  UsageLock(const UsageLock&) = delete;
+  UsageLock& operator=(const UsageLock&) = delete;
+  bool held() const noexcept { return held_; }
+
+ private:
+  int file_;
+  bool held_ = false;
+};
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_USAGE_IO_H_
