@@ -104,10 +104,12 @@ inline std::string failure(const TestJson& reply) {
   return result["status"] == 1 ? "" : result["errors"][0].get<std::string>();
 }
 
-#define ck_assert_json(actual, expected)                                                             \
-  do {                                                                                               \
-    const TestJson actual_ = (actual);                                                               \
-    ck_assert_msg(actual_ == TestJson::parse(expected), "%s: %s", #actual, actual_.dump(1).c_str()); \
-  } while (0)
+#define ck_assert_json(actual, expected) assert_json((actual), (expected), #actual, __FILE__, __LINE__)
+
+inline void assert_json(const TestJson& actual, const std::string& expected, const char* what,
+                        const char* file, int line) {
+  ck_assert_msg(actual == TestJson::parse(expected), "%s:%d: %s: %s", file, line, what,
+                actual.dump(1).c_str());
+}
 
 #endif  // TOKENGATE_TESTS_MANAGE_FIXTURE_H_

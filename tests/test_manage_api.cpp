@@ -140,7 +140,7 @@ START_TEST(an_end_of_0_is_never) {
     return fixture.whm("api_token_update",
                        "token_name=t&acl=list-accts&expires_at=" + end)["data"]["expires_at"];
   };
-  ck_assert_json(update(kEnd), kEnd.c_str());
+  ck_assert_json(update(kEnd), kEnd);
   ck_assert_int_eq(ends(), kNow + 86'400);
   ck_assert_json(update("0"), "null");
   ck_assert_int_eq(ends(), kNeverExpires);
@@ -519,7 +519,7 @@ START_TEST(what_a_revoked_token_made_is_never_passed_over) {
   fixture.caller = ManageFixture::person("shop", kCpanel);
   fixture.call("/execute/Tokens/revoke?name=leaked");
   ck_assert_json(fixture.call("/execute/Tokens/get_details?name=nightly")["data"]["parent"],
-                 ('"' + gone + '"').c_str());
+                 '"' + gone + '"');
   ck_assert(fixture.page("tokens", {{"account", "shop"}, {"service", "cpanel"}}).dump().find(gone) !=
             std::string::npos);
   // Nobody knows any more what it made, so this is no success; without the children it is, as documented.
