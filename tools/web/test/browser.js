@@ -1,7 +1,7 @@
 // A browser before the page, and the few words that the tests of all views are written in. t/page.t starts the daemons
 // and a web server, and says in the environment where they are: PAGE_URL and PAGE_SOCKET; PAGE_IMPATIENT_URL and
 // PAGE_IMPATIENT_SOCKET, a daemon that marks tokens five days before their end; TOKENGATE (the command),
-// TOKENGATE_STORE, CHROMIUM, and PAGE_SHOTS, a folder for screenshots, or nothing.
+// TOKENGATE_STORE, and CHROMIUM.
 //
 // Nothing here looks once and trusts that the page is done: what a test wants to see is waited for.
 import assert from "node:assert/strict";

@@ -61,6 +61,7 @@ test("permissions, addresses, end, note and read-only are changed, each as it is
   await press("Save");
   await page.locator("form fieldset > .problem").waitFor();
   assert.deepEqual(tokenOf("to-change"), now, "a token without a permission is none");
+  await until(() => page.getByRole("status").allTextContents(), [""], "what was said of the change before is gone");
   await field("dns").check();
   await page.getByLabel("Read only").uncheck();
   await addresses.fill("");
