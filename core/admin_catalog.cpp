@@ -3,6 +3,7 @@
 
 #include "admin_impl.h"
 #include "catalog.h"
+#include "catalog_digest.h"
 #include "catalog_table.h"
 #include "cursor.h"
 #include "hash.h"
@@ -18,15 +19,8 @@ Api api_of(std::string_view name) {
 }
 
 void keep_digest(Tables& tables) {
-  std::string text;
-  Cursor cursor;
-  require(cursor.open(tables.transaction(), Table::kCatalog));
-  StoreError error = cursor.first();
-  for (; error == StoreError::kNone; error = cursor.next()) {
-    append_catalog_row(&text, cursor.key(), cursor.value());
-  }
-  if (error != StoreError::kNotFound) throw StoreFailure{error};
-  Digest digest = sha256(text);
+  Digest digest;
+  require(digest_catalog(tables.transaction(), &digest));
   require(tables.transaction().put(Table::kMeta, kCatalogDigest,
                                    Bytes(reinterpret_cast<const char*>(digest.data()), digest.size())));
 }
@@ -61,13 +55,6 @@ CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows) 
   }
   keep_digest(tables);
   return summary;
-}
-
-void append_catalog_row(std::string* text, Bytes key, Bytes value) {
-  for (Bytes part : {key, value}) {
-    auto size = static_cast<uint32_t>(part.size());
-    text->append(reinterpret_cast<const char*>(&size), sizeof size).append(part);
-  }
 }
 
 std::vector<CatalogRow> catalog_rows(Tables& tables) {

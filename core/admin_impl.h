@@ -37,9 +37,8 @@ void require(StoreError error);
 /// "quoted" for messages, with bytes that do not print made visible.
 std::string quote(std::string_view text);
 
-/// Keys of table meta: 16 bytes; the SHA-256 of the catalog's rows, once one was loaded; and two counters.
+/// Keys of table meta: 16 bytes, and two counters.
 inline constexpr std::string_view kStoreIdKey = "store_id";
-inline constexpr std::string_view kCatalogDigest = "catalog_digest";
 inline constexpr std::string_view kNextAccountId = "next_account_id";
 inline constexpr std::string_view kNextTokenId = "next_token_id";
 
@@ -150,9 +149,6 @@ Service acl_service(Api api);
 /// Replaces the catalog, registering the ACLs it names; the whole of it as rows.
 CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows);
 std::vector<CatalogRow> catalog_rows(Tables& tables);
-/// Adds a row, as it is stored, to the text whose SHA-256 is kept. No row's own check value tells that
-/// another row is gone, or that it stands under the name of another function.
-void append_catalog_row(std::string* text, Bytes key, Bytes value);
 
 /// Of a store's folder: setgid, so that files made later get the server's group too.
 inline constexpr mode_t kFolderMode = 02750;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "catalog_digest.h"
 #include "catalog_table.h"
 #include "cursor.h"
 #include "hash.h"
@@ -285,9 +286,8 @@ void Inspection::inspect_catalog() {
   bool is_whole = is_kept ? kept == found : rows.empty();
   if (!is_whole && report_.finding_count == findings_before) {
     add(Mend::kByHand,
-        "the catalog is not the one that was loaded: rows are missing, or stand under other names. A call "
-        "without its row is open to every token with full access until the catalog is loaded again with "
-        "`tokengate catalog load`");
+        "the catalog is not the one that was loaded: rows are missing, or stand under other names. Servers "
+        "refuse every request until it is loaded again with `tokengate catalog load`");
   }
 }
 

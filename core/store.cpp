@@ -31,6 +31,11 @@ std::string describe(StoreError error, const std::string& path, const std::strin
       return "no space is left on the disk of the store at " + path + ", or it fails; nothing was changed";
     case StoreError::kDamaged:
       return "the store at " + path + " is damaged, or its data.mdb is not a store; restore it from a backup";
+    case StoreError::kCatalog:
+      return "the catalog in the store at " + path +
+             " is not the one that was loaded; load it again with `tokengate catalog load`, and see what "
+             "else "
+             "is damaged with `tokengate check`";
     case StoreError::kLock:
       return "the lock file of the store at " + path +
              " does not name its newest commit; a change made with " +

@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "catalog_digest.h"
+
 namespace tokengate {
 
 ReaderSeat::ReaderSeat(Verifier::Impl& verifier) : verifier_(verifier) {
@@ -82,9 +84,11 @@ void Verifier::Impl::remove(ReaderSeat* seat) {
 bool Verifier::Impl::maintain() noexcept {
   std::lock_guard lock(mutex_);
   bool damaged = damage_reported_.exchange(false);
-  if (environment_.is_open() &&
-      (damaged || environment_.lost_pages() || !environment_.is_current() || is_misled()))
-    close();
+  if (environment_.is_open() && (damaged || environment_.lost_pages() || !environment_.is_current())) close();
+  if (environment_.is_open()) {
+    StoreError error = inspect();
+    if (error == StoreError::kLock || error == StoreError::kCatalog || error == StoreError::kDamaged) close();
+  }
   if (!environment_.is_open()) open();
   if (environment_.is_open()) follow_usage();
   return environment_.is_open();
@@ -95,16 +99,27 @@ std::string Verifier::Impl::problem() const {
   return problem_;
 }
 
-/// Whether the lock file leads readers to an old snapshot. They refuse it themselves; this is to say why.
-bool Verifier::Impl::is_misled() noexcept {
+/// kLock if the lock file leads readers to an old snapshot, which they refuse themselves: this is to say why.
+/// kCatalog if the catalog is not whole, which no reader can tell.
+StoreError Verifier::Impl::inspect() noexcept {
   Transaction transaction;
-  return transaction.begin_read(environment_) == StoreError::kLock;
+  StoreError error = transaction.begin_read(environment_);
+  if (error != StoreError::kNone || transaction.id() == inspected_commit_) return error;
+  inspected_commit_ = transaction.id();
+  return check_catalog(transaction);
 }
 
 void Verifier::Impl::open() noexcept {
   StoreError error = environment_.open(path_, Environment::Mode::kRead);
+  inspected_commit_ = 0;
+  if (error == StoreError::kNone) error = inspect();
+  if (error == StoreError::kNone && environment_.lost_pages()) error = StoreError::kDamaged;
   problem_ = describe(error, path_, environment_.system_text());
-  if (error == StoreError::kNone) publish();
+  if (error == StoreError::kNone) {
+    publish();
+  } else {
+    environment_.close();
+  }
 }
 
 void Verifier::Impl::close() noexcept {

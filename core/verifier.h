@@ -69,7 +69,7 @@ class Verifier::Impl {
   void remove(ReaderSeat* seat);
   void adopt_size() noexcept;
   void open() noexcept;
-  bool is_misled() noexcept;
+  StoreError inspect() noexcept;
   void close() noexcept;
   void follow_usage() noexcept;
   void unpublish() noexcept;
@@ -82,6 +82,7 @@ class Verifier::Impl {
   std::atomic<UsageMap*> published_usage_{nullptr};  // and, once in, at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
+  uint64_t inspected_commit_ = 0;  // the newest whose catalog was looked at; 0: none of this opening
   std::unique_ptr<UsageBuffer> usage_buffer_;
   std::unique_ptr<UsageMap> usage_map_;  // where there is no buffer
   std::vector<ReaderSeat*> seats_;

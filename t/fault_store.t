@@ -1,6 +1,7 @@
 # What can happen to a store under running servers: disk full, read-only, permissions gone, replaced, removed, cut, bits
-# flipped, little memory, no reader slot left, a clock that jumps. Always: the right answer or a refusal, the same
-# workers afterwards, and service again when the trouble is over. TOKENGATE_FLIPS (default 150): damaged files tried.
+# flipped, a catalog with a row less, little memory, no reader slot left, a clock that jumps. Always: the right answer or
+# a refusal, the same workers afterwards, and service again when the trouble is over. TOKENGATE_FLIPS (default 150):
+# damaged files tried.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -134,6 +135,19 @@ subtest 'flipped bits' => sub {
     # The seed is fixed: see the program's first lines.
     my $figures = qx($program $flips 1 2>&1);
     is($?, 0, $figures =~ s/\s+\z//r);
+};
+
+subtest 'a catalog that lost a row' => sub {
+    my $program = Tokengate::Server::build_folder() . '/tests/lose_catalog_row';
+    plan skip_all => 'the unit tests are not built' unless -x $program;
+    my $store = new_store();
+    with_servers($store, sub (@servers) {
+        system($program, $store->{path}, 'Email/list_pops') == 0 or die;
+        refuses(\@servers, $store, 'a row is gone');
+        like($_->error_log, qr/tokengate: .*`tokengate catalog load`/, $_->name . ' says what to do') for @servers;
+        $store->{cli}->ok('catalog', 'load', '--panel');
+        serves(\@servers, $store, 'loaded again');
+    });
 };
 
 subtest 'little memory, few files' => sub {

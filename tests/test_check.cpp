@@ -15,8 +15,8 @@
 #include "acl_set.h"
 #include "catalog_table.h"
 #include "cursor.h"
-#include "environment.h"
 #include "hash.h"
+#include "raw_change.h"
 #include "record.h"
 #include "store_fixture.h"
 #include "transaction.h"
@@ -73,14 +73,7 @@ class Patient {
   const std::string& secret() const { return secret_; }
   const std::set<std::string>& before() const { return before_; }
 
-  void damage(const std::function<void(Transaction&)>& work) {
-    Environment environment;
-    ck_assert(environment.open(path(), Environment::Mode::kWrite) == StoreError::kNone);
-    Transaction transaction;
-    ck_assert(transaction.begin_write(environment) == StoreError::kNone);
-    work(transaction);
-    ck_assert(transaction.commit() == StoreError::kNone);
-  }
+  void damage(const RawChange& work) { change_raw(path(), work); }
 
   std::set<std::string> rights() const {
     auto admin = Admin::open(path(), Admin::Access::kReadOnly);

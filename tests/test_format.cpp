@@ -12,7 +12,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "environment.h"
+#include "raw_change.h"
 #include "store_fixture.h"
 #include "transaction.h"
 
@@ -111,14 +111,9 @@ START_TEST(another_format_is_refused_by_name) {
   for (const char* bytes : {"\2\0\0\0", "\0\1\0\0"}) {
     StoreFixture fixture;
     fixture.admin = {};
-    {
-      Environment environment;
-      ck_assert(environment.open(fixture.path(), Environment::Mode::kWrite) == StoreError::kNone);
-      Transaction transaction;
-      ck_assert(transaction.begin_write(environment) == StoreError::kNone);
-      ck_assert(transaction.put(Table::kMeta, kFormatKey, Bytes(bytes, 4)) == StoreError::kNone);
-      ck_assert(transaction.commit() == StoreError::kNone);
-    }
+    change_raw(fixture.path(), [&](Transaction& t) {
+      ck_assert(t.put(Table::kMeta, kFormatKey, Bytes(bytes, 4)) == StoreError::kNone);
+    });
     std::string found = bytes[0] == 2 ? "is of format 2" : "is of format 256";
     std::string wanted = "this version of Tokengate reads format 1";
     for (Admin::Access access : {Admin::Access::kReadOnly, Admin::Access::kReadWrite}) {

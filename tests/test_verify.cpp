@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "catalog_table.h"
-#include "environment.h"
 #include "hash.h"
+#include "raw_change.h"
 #include "store_fixture.h"
 #include "transaction.h"
 
@@ -87,17 +87,9 @@ class World {
   }
 
   /// Writes to the store what no command would.
-  template <class Change>
-  void change(Change change) {
+  void change(const RawChange& change) {
     close();
-    {
-      Environment environment;
-      ck_assert(environment.open(store.path(), Environment::Mode::kWrite) == StoreError::kNone);
-      Transaction transaction;
-      ck_assert(transaction.begin_write(environment) == StoreError::kNone);
-      change(transaction);
-      ck_assert(transaction.commit() == StoreError::kNone);
-    }
+    change_raw(store.path(), change);
     open();
   }
   /// An environment may be closed under others of its process no more than be opened beside them.
@@ -477,14 +469,14 @@ START_TEST(damage_in_no_table_is_a_grant) {
     Ask ask = world.shop("/execute/Email/list_pops");
     if (required_by_location) ask.rules.required_acls = required;
     ck_assert_outcome(ask.of(*world.reader), Outcome::kGranted);
-    world.change(change);
+    change_raw_elsewhere(world.store.path(), change);
     ck_assert_outcome(ask.of(*world.reader), Outcome::kStoreUnavailable);
   };
   auto target_after = [&](auto change) {
     World world;
     Ask ask = world.on_whm(world.whm, "/json-api/uapi_cpanel", one_call);
     ck_assert_outcome(ask.of(*world.reader), Outcome::kGranted);
-    world.change(change);
+    change_raw_elsewhere(world.store.path(), change);
     ck_assert_outcome(ask.of(*world.reader), Outcome::kStoreUnavailable);
   };
   mail_after([&](Transaction& t) { t.put(Table::kCatalog, listed, "no record"); });
