@@ -1,5 +1,5 @@
-# The web page in a real browser, before a daemon behind each server: what can be done on it (tools/web/test/page.test.js)
-# behind all of them, and how it looks, which no server can change (looks.test.js), behind the first.
+# The web page in a real browser, before a daemon behind each server: every call that it makes (tools/web/test/page.test.js)
+# behind all of them, and what no server in front can change (looks.test.js) behind the first.
 # TOKENGATE_SHOTS=FOLDER makes the pictures of README instead (pictures.test.js).
 use v5.36;
 use Digest::SHA qw(sha256_hex);

@@ -1,11 +1,12 @@
-// How the page looks and feels, whatever server is in front of it: what the list shows, colours, the keyboard alone, and
-// what axe-core has to say on each view and dialog.
+// What is the same whatever server is in front: what the list shows, the variant for whm, colours, the keyboard alone,
+// and what axe-core has to say on each view and dialog.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import "./keyboard.js";
 import "./list.js";
+import "./whm.js";
 import { dialog, field, forgetComplaints, heading, impatient, open, page, press, rowOf, signIn, visit } from "./browser.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -1,7 +1,6 @@
-// Everything that can be done on the page, view by view, in one browser. looks.test.js has the rest.
+// Every call that the page makes of the server, view by view, in one browser. looks.test.js has the rest.
 import "./session.js";
 import "./create.js";
 import "./manage.js";
 import "./revoke.js";
-import "./whm.js";
 import "./accounts.js";
