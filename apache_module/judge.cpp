@@ -185,7 +185,7 @@ const Decision* judge(request_rec* r, const Need* need) noexcept {
     credentials = find_credentials(r, lease.reader(), rules);
     bool has_own_body = has_body(r);
     call.body_state = has_own_body ? Body::kUnread : Body::kNone;
-    if (!body_chooses_function(call.wire_path) && !body_chooses_function(call.served_path)) {
+    if (!body_chooses_function(call.wire_path, call.served_path)) {
       *decision = lease.reader()->verify(rules, credentials, connection, call);
       return decision;
     }

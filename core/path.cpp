@@ -193,8 +193,10 @@ bool resembles_wrapper(std::string_view name) noexcept {
 }  // namespace
 
 bool is_function_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) { return is(c, kName); });
+  if (name.empty() || name.size() > kMaxNameBytes) return false;
+  unsigned in_all = kName;
+  for (char c : name) in_all &= kByteClasses[static_cast<unsigned char>(c)];
+  return in_all != 0;
 }
 
 bool is_whm1_function(std::string_view name) noexcept {
@@ -219,7 +221,7 @@ Path read_path(std::string_view wire, std::string_view served) noexcept {
     wire.remove_prefix(1);
     if (served.starts_with("//")) served.remove_prefix(1);
   }
-  if (wire != served || !is_plainly_canonical(wire)) {
+  if ((on_wire && wire != served) || !is_plainly_canonical(served)) {
     path.problem = wire_problem(wire);
     // Of equal bytes, served_problem() refuses a percent sign.
     if (path.problem.empty() && on_wire && wire != served && !decodes_to(wire, served)) {

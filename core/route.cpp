@@ -21,15 +21,22 @@ bool is_method(std::string_view method) noexcept {
          std::all_of(method.begin(), method.end(), [](char c) { return chars::is_upper(c) || c == '-'; });
 }
 
+constexpr std::string_view kBatchModule = "Batch";
+constexpr std::string_view kBatchFunction = "strict";
+
 bool is_batch(std::string_view module, std::string_view function) noexcept {
-  return module == "Batch" && function == "strict";
+  return module == kBatchModule && function == kBatchFunction;
+}
+
+bool is_wrapper(std::string_view whm_function) noexcept {
+  return whm_function == "cpanel" || whm_function == "uapi_cpanel" || whm_function == "batch";
 }
 
 // Whether parameters choose what a call of this path does.
 bool is_chosen_by_parameters(const Path& path) noexcept {
   if (path.family == PathFamily::kHttp) return false;
   if (path.family == PathFamily::kExecute) return is_batch(path.module, path.function);
-  return path.function == "cpanel" || path.function == "uapi_cpanel" || path.function == "batch";
+  return is_wrapper(path.function);
 }
 
 // Builds the Route of one request. The functions that return bool return false once the route is bad.
@@ -280,10 +287,17 @@ bool Finder::check_commands(const Selected& selected) noexcept {
 
 }  // namespace
 
-bool body_chooses_function(std::string_view path) noexcept {
-  if (path.starts_with("//")) path.remove_prefix(1);
-  Path found = read_path({}, path);
-  return found.problem.empty() && is_chosen_by_parameters(found);
+bool body_chooses_function(std::string_view wire_path, std::string_view served_path) noexcept {
+  auto chooses = [](std::string_view path) {
+    // Nearly all paths are others already by their last segment.
+    std::string_view last = path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+    last.remove_prefix(last.rfind('/') + 1);
+    if (last != kBatchFunction && !is_wrapper(last)) return false;
+    if (path.starts_with("//")) path.remove_prefix(1);
+    Path found = read_path({}, path);
+    return found.problem.empty() && is_chosen_by_parameters(found);
+  };
+  return chooses(served_path) || (wire_path != served_path && chooses(wire_path));
 }
 
 size_t scratch_bytes(size_t query_bytes, size_t body_bytes) noexcept {

@@ -88,11 +88,6 @@ void collect(ngx_http_request_t* r, const LocationConf& conf, Call* call) noexce
   call->body_state = Body::kRead;
 }
 
-bool chooses_function(const Call& call) noexcept {
-  return body_chooses_function(call.served_path) ||
-         (!call.wire_path.empty() && body_chooses_function(call.wire_path));
-}
-
 ngx_int_t give_scratch(ngx_http_request_t* r, Call* call) noexcept {
   size_t size = scratch_bytes(call->query.size(), call->body.size());
   auto* scratch = static_cast<char*>(ngx_palloc(r->pool, size));
@@ -105,7 +100,7 @@ ngx_int_t give_scratch(ngx_http_request_t* r, Call* call) noexcept {
 
 ngx_int_t describe_body(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                         Call* call) noexcept {
-  if (!chooses_function(*call)) {
+  if (!body_chooses_function(call->wire_path, call->served_path)) {
     call->body_state = has_body(r) ? Body::kUnread : Body::kNone;
     return NGX_OK;
   }

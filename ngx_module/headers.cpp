@@ -3,6 +3,7 @@
 #include "module.h"
 
 #include <algorithm>
+#include <charconv>
 #include <new>
 
 namespace tokengate {
@@ -132,10 +133,9 @@ void note_identity_names(ServerConf* conf) noexcept {
 }
 
 std::string_view decimal(ngx_pool_t* pool, uint64_t number) noexcept {
-  auto* text = static_cast<u_char*>(ngx_pnalloc(pool, NGX_INT64_LEN));
+  auto* text = static_cast<char*>(ngx_pnalloc(pool, NGX_INT64_LEN));
   if (text == nullptr) return {};
-  const u_char* end = ngx_sprintf(text, "%uL", number);
-  return {reinterpret_cast<char*>(text), static_cast<size_t>(end - text)};
+  return {text, std::to_chars(text, text + NGX_INT64_LEN, number).ptr};
 }
 
 bool is_fixed_identity_header(std::string_view name) noexcept {

@@ -132,7 +132,7 @@ tokengate::Decision decide(tokengate::Reader& reader, const tokengate::Rules& ru
   call.served_path = served;
   call.query = query;
   if (!body.empty()) {
-    if (!tokengate::body_chooses_function(wire)) {
+    if (!tokengate::body_chooses_function(wire, served)) {
       call.body_state = tokengate::Body::kUnread;
     } else if (body.size() > request.value("max_body", size_t{1} << 20)) {
       call.body_state = tokengate::Body::kUnreadable;

@@ -160,9 +160,9 @@ struct Call {
   std::span<char> scratch = {};
 };
 
-/// Whether `path` (wire or served form) is one where parameters, and so the body too, choose the function.
-/// Only then does the body need to be read before verify().
-bool body_chooses_function(std::string_view path) noexcept;
+/// Whether a path is, in either of its forms (see Call), one where parameters, and so the body too, choose
+/// the function. Only then does the body need to be read before verify().
+bool body_chooses_function(std::string_view wire_path, std::string_view served_path) noexcept;
 
 /// How large Call::scratch must be for a query and a body of these sizes.
 size_t scratch_bytes(size_t query_bytes, size_t body_bytes) noexcept;
