@@ -10,6 +10,7 @@ my $cli = Tokengate::Cli->new;
 $cli->ok(qw(acl define whm:list-accts));
 $cli->ok(qw(account create), $_, qw(--acl whm:list-accts)) for qw(reseller second);
 $cli->ok(qw(account create nobody));
+umask 022;
 my $folder = File::Temp->newdir;
 
 sub file ($name, $content) {
@@ -76,9 +77,8 @@ subtest 'homes' => sub {
     plan skip_all => 'libnss-wrapper is not installed' unless $library;
     my @users = qw(root reseller second third client);
     mkdir "$folder/home" or die $!;
-    mkdir "$folder/home/$_" or die $! for @users;
-    my $number = 0;
-    my $passwd = file(passwd => join '', map { "$_:x:@{[$number++]}:0::$folder/home/$_:/bin/sh\n" } @users);
+    mkdir "$folder/home/$_", 0755 or die $! for @users;
+    my $passwd = file(passwd => join '', map { "$_:x:$>:0::$folder/home/$_:/bin/sh\n" } @users);
     my $cli    = Tokengate::Cli->new;
     $cli->ok(qw(acl define email whm:list-accts));
     $cli->ok(qw(account create), $_, qw(--acl whm:list-accts)) for qw(root reseller third second homeless);
@@ -116,5 +116,46 @@ subtest 'homes' => sub {
     is("$r->{exit} $r->{stdout}", "0 Imported 0 access hashes.\n", 'a second time makes nothing');
     unlike($r->{stdout} . $r->{stderr}, qr/\Q$_\E/, 'no hash is printed') for substr($hash{reseller}, 0, 32), substr($hash{root}, 0, 32);
     is(scalar @{$cli->json(qw(token list))}, 3, 'three tokens');
+
+    # Whoever can write there could have chosen the hash.
+    my ($home, $hash) = ("$folder/home/third", "$folder/home/third/.accesshash");
+    my $planted = sub ($what, $words) {
+        my $r = $import->('third');
+        is($r->{exit}, 1, $what);
+        like($r->{stderr}, $words, '... is named, with the cure');
+        ok(!$works->('third'), '... and makes no token');
+    };
+    file('home/third/.accesshash', $hash{third});
+    for my $mode (0620, 0602) {
+        chmod $mode, $hash or die $!;
+        $planted->(sprintf('a hash of mode %04o', $mode), qr/can write \Q$hash\E,.* chmod go-w \Q$hash\E$/m);
+    }
+    chmod 0600, $hash or die $!;
+    for my $mode (0770, 01777) {
+        chmod $mode, $home or die $!;
+        $planted->(sprintf('a home of mode %04o', $mode), qr/can write \Q$home\E,.* chmod go-w \Q$home\E$/m);
+    }
+    chmod 0755, $home or die $!;
+    link $hash, "$folder/other-name" or die $!;
+    $planted->('a hash with a second name', qr/\Q$hash\E has another name/);
+    unlink "$folder/other-name" or die $!;
+    rename $home, "$folder/home/elsewhere" or die $!;
+    symlink "$folder/home/elsewhere", $home or die $!;
+    $planted->('a home that is a link', qr/cannot read \Q$home\E: .*--file/);
+    unlink $home or die $!;
+    rename "$folder/home/elsewhere", $home or die $!;
+    SKIP: {
+        skip 'needs another user', 6 if $> != 0;
+        for my $path ($hash, $home) {
+            chown 4242, -1, $path or die $!;
+            $planted->("$path of another user", qr/\Q$path\E belongs neither .* chown third \Q$path\E$/m);
+            chown $>, -1, $path or die $!;
+        }
+    }
+    chmod 0664, "$folder/home/client/.accesshash" or die $!;
+    $cli->ok(qw(account grant client whm:list-accts));
+    $r = $import->('--all-resellers');
+    is("$r->{exit} $r->{stdout}", "1 Imported 1 access hash.\n", 'what others could have written keeps nobody else from theirs');
+    ok($works->('third') && !$works->('client'), 'third has a token now, client none');
 };
 done_testing;

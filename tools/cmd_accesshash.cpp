@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "cmd.h"
 #include "print.h"
@@ -18,6 +18,7 @@ namespace tokengate::cli {
 namespace {
 
 constexpr const char* kTokenName = "accesshash";
+constexpr const char* kFileName = ".accesshash";
 constexpr size_t kMaxFileBytes = 16384;
 
 struct Options {
@@ -27,34 +28,106 @@ struct Options {
   std::string file;
 };
 
-/// The content of a plain file; nothing if there is none. The file is its user's: a link in its place could
-/// lead anywhere, and what it holds is never repeated in a message.
-std::optional<std::string> read_plain_file(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
-  const auto close_file = [](std::FILE* stream) { std::fclose(stream); };
-  const std::unique_ptr<std::FILE, decltype(close_file)> stream(file < 0 ? nullptr : fdopen(file, "rb"),
-                                                                close_file);
-  if (stream == nullptr)
-    throw Failure(Code::kRefused, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+/// An open file or folder.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  explicit operator bool() const { return number_ >= 0; }
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+/// None if there is no such file. What has a user's name can be that user's work: a link in its place could
+/// lead anywhere, and a pipe keep us waiting.
+Descriptor open_untrusted(int folder, const char* name, int flags, const std::string& path) {
+  Descriptor file(openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags));
+  if (!file && errno != ENOENT) {
+    throw Failure(Code::kRefused, fmt::format("cannot read {}: {}; --file takes the hash from elsewhere",
+                                              path, std::strerror(errno)));
+  }
+  return file;
+}
+
+struct stat status_of(const Descriptor& file, const std::string& path) {
   struct stat status {};
-  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (fstat(file.number(), &status) != 0) {
+    throw Failure(Code::kRefused, fmt::format("cannot look at {}: {}", path, std::strerror(errno)));
+  }
+  return status;
+}
+
+/// Whoever can write a hash, or its folder, could choose the secret of a token with full access.
+void require_own(const struct stat& status, const passwd& user, const std::string& path) {
+  if (status.st_uid != user.pw_uid && status.st_uid != 0) {
+    throw Failure(Code::kRefused,
+                  fmt::format("{} belongs neither to {} nor to root, so anybody could have chosen "
+                              "the hash; if you know it to be right, chown {} {}",
+                              path, user.pw_name, user.pw_name, path));
+  }
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    throw Failure(Code::kRefused,
+                  fmt::format("others than its owner can write {}, so they could have chosen the hash; if "
+                              "you know it to be right, chmod go-w {}",
+                              path, path));
+  }
+}
+
+/// The content of a plain file. What it holds is never repeated in a message.
+std::string content_of(const Descriptor& file, const std::string& path) {
+  if (!S_ISREG(status_of(file, path).st_mode)) {
     throw Failure(Code::kRefused, fmt::format("{} is not a plain file", path));
   }
   std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), stream.get()));
+  size_t size = 0;
+  for (ssize_t got = 1; got > 0 && size < text.size(); size += static_cast<size_t>(got)) {
+    got = read(file.number(), text.data() + size, text.size() - size);
+    if (got < 0) {
+      throw Failure(Code::kRefused, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+    }
+  }
+  text.resize(size);
   if (text.size() > kMaxFileBytes) throw Failure(Code::kRefused, fmt::format("{} is too large", path));
   return text;
 }
 
-std::optional<std::string> read_hash(const std::string& user, const std::string& file) {
-  std::string path = file;
-  if (path.empty()) {
-    const passwd* entry = getpwnam(user.c_str());
-    if (entry == nullptr) return {};
-    path = std::string(entry->pw_dir) + "/.accesshash";
+/// Nothing if there is none. The admin who names a file answers for it.
+std::optional<std::string> read_named(const std::string& path) {
+  const Descriptor file = open_untrusted(AT_FDCWD, path.c_str(), 0, path);
+  if (!file) return {};
+  return content_of(file, path);
+}
+
+/// Nothing if there is none. `path` is that of the file, for messages.
+std::optional<std::string> read_from_home(const passwd& user, const std::string& path) {
+  const Descriptor home = open_untrusted(AT_FDCWD, user.pw_dir, O_DIRECTORY, user.pw_dir);
+  if (!home) return {};
+  const Descriptor file = open_untrusted(home.number(), kFileName, 0, path);
+  if (!file) return {};
+  require_own(status_of(home, user.pw_dir), user, user.pw_dir);
+  const struct stat status = status_of(file, path);
+  require_own(status, user, path);
+  if (status.st_nlink != 1) {
+    throw Failure(
+        Code::kRefused,
+        fmt::format("{} has another name elsewhere (a hard link), so it could be another's file; if "
+                    "you know the hash to be right, put a copy in its place",
+                    path));
   }
-  std::optional<std::string> hash = read_plain_file(path);
+  return content_of(file, path);
+}
+
+/// Nothing if there is none.
+std::optional<std::string> read_hash(const std::string& user, const std::string& named) {
+  const passwd* entry = named.empty() ? getpwnam(user.c_str()) : nullptr;
+  if (named.empty() && entry == nullptr) return {};
+  const std::string path = entry == nullptr ? named : std::string(entry->pw_dir) + '/' + kFileName;
+  std::optional<std::string> hash = entry == nullptr ? read_named(path) : read_from_home(*entry, path);
   // As clients do before they send it.
   if (hash) std::erase_if(*hash, [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; });
   if (!hash || hash->empty()) return {};
