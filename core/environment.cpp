@@ -5,13 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
 #include "lmdb_call.h"
+#include "lmdb_layout.h"
 #include "meta_pages.h"
 #include "transaction.h"
+#include "tree_check.h"
 
 namespace tokengate {
 namespace {
@@ -142,9 +145,17 @@ bool Environment::is_cut_short(off_t file_bytes) noexcept {
   return static_cast<uint64_t>(file_bytes) < (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
+/// Of the data map that there is a file for.
+size_t Environment::pages() const noexcept {
+  MDB_envinfo info;
+  if (mdb_env_info(env_, &info) != MDB_SUCCESS) return 0;
+  return std::min(data_map_.bytes / lmdb_layout::kPageBytes, info.me_last_pgno + 1);
+}
+
 StoreError Environment::check_format() noexcept {
   Transaction transaction;
   StoreError error = transaction.begin_read(*this);
+  if (error == StoreError::kNone) error = transaction.check_small_tables();
   if (error != StoreError::kNone) return error;
   Bytes value;
   error = transaction.get(Table::kMeta, kFormatKey, &value);
@@ -161,10 +172,17 @@ StoreError Environment::open_tables(bool create) noexcept {
   MDB_txn* txn = nullptr;
   int code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
   if (code == MDB_MAP_RESIZED) {
-    adopt_size();
+    // Of a size that cannot be mapped, nothing is mapped any more.
+    StoreError error = adopt_size();
+    if (error != StoreError::kNone) return error;
     code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
   }
   if (code != MDB_SUCCESS) return to_error(system_code_ = code);
+  if (data_map_.begin != nullptr &&
+      !is_sound_tree(data_map_.begin, pages(), main_table_record(data_map_.begin, mdb_txn_id(txn)), 0)) {
+    mdb_txn_abort(txn);
+    return StoreError::kDamaged;
+  }
   for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
     code = mdb_dbi_open(txn, kTables[i].name, kTables[i].flags | (create ? MDB_CREATE : 0), &tables_[i]);
   }

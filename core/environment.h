@@ -80,6 +80,7 @@ class Environment {
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
   bool is_cut_short(off_t file_bytes) noexcept;
+  size_t pages() const noexcept;
 
   MDB_env* env_ = nullptr;
   Acknowledged acknowledged_;

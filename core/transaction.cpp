@@ -5,6 +5,7 @@
 
 #include "environment.h"
 #include "lmdb_call.h"
+#include "tree_check.h"
 
 namespace tokengate {
 namespace {
@@ -84,17 +85,29 @@ void Transaction::set_walk() noexcept {
   walked_ = snapshot();
   walked_map_ = map.begin;
   tokens_.unset();
-  MDB_envinfo info;
   Bytes record;
-  if (map.begin == nullptr || mdb_env_info(environment_->env_, &info) != MDB_SUCCESS ||
-      get_value(txn_, environment_->main_table_, Bytes(kTables[index(Table::kTokens)].name), &record) !=
-          StoreError::kNone) {
-    return;
-  }
+  if (map.begin == nullptr || find_record(Table::kTokens, &record) != StoreError::kNone) return;
   // A process may map the file twice, and this be the other map.
   auto offset = reinterpret_cast<uintptr_t>(record.data()) - reinterpret_cast<uintptr_t>(map.begin);
   if (offset >= map.bytes) return;
-  tokens_.set(map.begin, std::min(map.bytes / TreeWalk::kPageBytes, info.me_last_pgno + 1), record);
+  tokens_.set(map.begin, environment_->pages(), record);
+}
+
+StoreError Transaction::find_record(Table table, Bytes* record) noexcept {
+  return get_value(txn_, environment_->main_table_, Bytes(kTables[index(table)].name), record);
+}
+
+StoreError Transaction::check_small_tables() noexcept {
+  const void* map = environment_->data_map_.begin;
+  if (map == nullptr) return StoreError::kNone;
+  for (Table table : {Table::kMeta, Table::kAcls, Table::kCatalog}) {
+    Bytes record;
+    StoreError error = find_record(table, &record);
+    if (error != StoreError::kNone) return error;
+    auto flags = static_cast<uint16_t>(kTables[index(table)].flags);
+    if (!is_sound_tree(map, environment_->pages(), record, flags)) return StoreError::kDamaged;
+  }
+  return StoreError::kNone;
 }
 
 void Transaction::reset() noexcept {

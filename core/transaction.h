@@ -53,6 +53,10 @@ class Transaction {
   StoreError commit() noexcept;
   void abort() noexcept;
 
+  /// kDamaged if LMDB would trip over a page of the tables that decisions are made by, but for accounts and
+  /// tokens: the former are looked at by commands, the latter need LMDB for nothing.
+  StoreError check_small_tables() noexcept;
+
   StoreError get(Table table, Bytes key, Bytes* value) noexcept;
   StoreError get(Table table, uint64_t key, Bytes* value) noexcept;
   StoreError put(Table table, Bytes key, Bytes value) noexcept;
@@ -74,6 +78,7 @@ class Transaction {
   friend class Cursor;
   uint64_t newest_in_file() noexcept;
   void set_walk() noexcept;
+  StoreError find_record(Table table, Bytes* record) noexcept;
 
   MDB_txn* txn_ = nullptr;
   Environment* environment_ = nullptr;

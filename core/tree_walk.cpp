@@ -4,46 +4,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lmdb_layout.h"
+
 namespace tokengate {
 namespace {
 
-constexpr size_t kPageBytes = TreeWalk::kPageBytes;
+using namespace lmdb_layout;
 
-// LMDB's data format 1, with keys of 8 bytes. A page begins with its own number (64 bits), 16 bits without a
-// meaning here, and 16 bits each of flags, of where its list of slots ends, and of where its nodes begin. A
-// slot is where in the page a node is, 16 bits. A node has 48 bits of a value's size and flags, or in a
-// branch page of a child's number, then 16 bits of the key's size, the key, and the value.
-constexpr size_t kPageFlagsAt = 10;
-constexpr size_t kSlotsEndAt = 12;
-constexpr size_t kSlotsAt = 16;
-constexpr size_t kNodeFlagsAt = 4;
-constexpr size_t kKeySizeAt = 6;
-constexpr size_t kKeyAt = 8;
-constexpr size_t kValueAt = 16;
-constexpr uint16_t kBranchPage = 1;
-constexpr uint16_t kLeafPage = 2;
-constexpr uint16_t kValueElsewhere = 1;  // on pages of its own
-constexpr uint64_t kChildBits = 0xFFFF'FFFF'FFFF;
-
-// The meta page that a file begins with.
-constexpr size_t kMagicAt = 16;
-constexpr uint32_t kMagic[2] = {0xBEEFC0DE, 1};
-constexpr size_t kPageSizeAt = 40;
-
-// What LMDB notes of a table.
-constexpr size_t kTableRecordBytes = 48;
-constexpr size_t kTableFlagsAt = 4;
-constexpr size_t kDepthAt = 6;
-constexpr size_t kRootAt = 40;
-constexpr uint16_t kIntegerKeys = 8;
-constexpr unsigned kMostDepth = 32;  // LMDB's own bound
-
-template <class T>
-T load(const char* from) noexcept {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
+constexpr size_t kValueAt = kKeyAt + sizeof(uint64_t);
 
 /// A page of the tree. Whatever its bytes are, nothing outside of it is read.
 class Page {

@@ -3,8 +3,8 @@
 /// in a page a key must be, and ask the processor for that part of the page at once, where a binary search
 /// waits for memory step after step.
 ///
-/// Finds what mdb_get() finds. Depends on LMDB's data format 1, of which it checks what it sees: no bytes of
-/// the file can lead it out of the map or into a loop.
+/// Finds what mdb_get() finds. Checks what it sees of the pages: no bytes of the file can lead it out of the
+/// map or into a loop.
 #ifndef TOKENGATE_TREE_WALK_H_
 #define TOKENGATE_TREE_WALK_H_
 
@@ -16,8 +16,6 @@ namespace tokengate {
 
 class TreeWalk {
  public:
-  static constexpr size_t kPageBytes = 4096;  ///< the one size that is known here
-
   enum class Found : uint8_t {
     kYes,
     kNo,       ///< or, of pages whose keys are out of order, not where the order says

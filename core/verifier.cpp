@@ -105,8 +105,11 @@ StoreError Verifier::Impl::inspect() noexcept {
   Transaction transaction;
   StoreError error = transaction.begin_read(environment_);
   if (error != StoreError::kNone || transaction.id() == inspected_commit_) return error;
-  inspected_commit_ = transaction.id();
-  return check_catalog(transaction);
+  error = transaction.check_small_tables();
+  if (error == StoreError::kNone) error = check_catalog(transaction);
+  // Without the memory to look, the commit is still to be looked at.
+  if (error != StoreError::kSystem) inspected_commit_ = transaction.id();
+  return error;
 }
 
 void Verifier::Impl::open() noexcept {

@@ -1,104 +1,18 @@
 // The walk finds what LMDB finds, in stores of many shapes; and in damaged ones it stays within the map.
 #include "tree_walk.h"
 
-#include <fcntl.h>
-#include <lmdb.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <random>
 #include <vector>
 
-#include "support.h"
+#include "lmdb_table.h"
 
 using namespace tokengate;
 
 namespace {
 
 using Found = TreeWalk::Found;
-
-#define ck_assert_lmdb(call) ck_assert_int_eq(call, MDB_SUCCESS)
-
-MDB_val to_val(const uint64_t& key) {
-  return {sizeof key, const_cast<uint64_t*>(&key)};
-}
-
-/// A table with integer keys in an LMDB file.
-class LmdbTable {
- public:
-  LmdbTable() {
-    ck_assert_lmdb(mdb_env_create(&env_));
-    ck_assert_lmdb(mdb_env_set_mapsize(env_, size_t{64} << 20));
-    ck_assert_lmdb(mdb_env_set_maxdbs(env_, 2));
-    ck_assert_lmdb(mdb_env_open(env_, file().c_str(), MDB_NOSUBDIR | MDB_NOSYNC, 0600));
-    begin();
-    ck_assert_lmdb(mdb_dbi_open(txn_, nullptr, 0, &main_));
-    ck_assert_lmdb(mdb_dbi_open(txn_, "table", MDB_CREATE | MDB_INTEGERKEY, &table_));
-  }
-  ~LmdbTable() { mdb_env_close(env_); }
-
-  void put(uint64_t key, const std::string& value) {
-    MDB_val key_val = to_val(key);
-    MDB_val value_val{value.size(), const_cast<char*>(value.data())};
-    ck_assert_lmdb(mdb_put(txn_, table_, &key_val, &value_val, 0));
-  }
-  void erase(uint64_t key) {
-    MDB_val key_val = to_val(key);
-    ck_assert_lmdb(mdb_del(txn_, table_, &key_val, nullptr));
-  }
-  void begin(unsigned flags = 0) { ck_assert_lmdb(mdb_txn_begin(env_, nullptr, flags, &txn_)); }
-  void commit() { ck_assert_lmdb(mdb_txn_commit(txn_)); }
-
-  int get(uint64_t key, std::string_view* value) {
-    MDB_val key_val = to_val(key);
-    MDB_val value_val{};
-    int code = mdb_get(txn_, table_, &key_val, &value_val);
-    if (code == MDB_SUCCESS) *value = {static_cast<const char*>(value_val.mv_data), value_val.mv_size};
-    return code;
-  }
-  std::string record() {
-    MDB_val key_val{5, const_cast<char*>("table")};
-    MDB_val value_val{};
-    ck_assert_lmdb(mdb_get(txn_, main_, &key_val, &value_val));
-    return {static_cast<const char*>(value_val.mv_data), value_val.mv_size};
-  }
-  std::string file() const { return folder_.path() + "/data"; }
-
- private:
-  TempFolder folder_;
-  MDB_env* env_ = nullptr;
-  MDB_txn* txn_ = nullptr;
-  MDB_dbi main_ = 0;
-  MDB_dbi table_ = 0;
-};
-
-/// A file's bytes between pages that nobody may touch.
-class Bytes {
- public:
-  explicit Bytes(const std::string& path) {
-    int file = open(path.c_str(), O_RDONLY);
-    size_ = static_cast<size_t>(lseek(file, 0, SEEK_END));
-    ck_assert_uint_eq(size_ % TreeWalk::kPageBytes, 0);
-    all_ = static_cast<char*>(
-        mmap(nullptr, size_ + 2 * TreeWalk::kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    ck_assert_int_eq(mprotect(data(), size_, PROT_READ | PROT_WRITE), 0);
-    ck_assert_int_eq(pread(file, data(), size_, 0), static_cast<ssize_t>(size_));
-    close(file);
-  }
-  ~Bytes() { munmap(all_, size_ + 2 * TreeWalk::kPageBytes); }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-
-  char* data() { return all_ + TreeWalk::kPageBytes; }
-  size_t size() const { return size_; }
-  size_t pages() const { return size_ / TreeWalk::kPageBytes; }
-
- private:
-  char* all_;
-  size_t size_;
-};
 
 enum class Keys { kSpread, kDense, kClustered, kEdges };
 constexpr Keys kKinds[] = {Keys::kSpread, Keys::kDense, Keys::kClustered, Keys::kEdges};
@@ -138,7 +52,7 @@ void compare(LmdbTable& table, const TreeWalk& walk, uint64_t key) {
 
 void compare_all(LmdbTable& table, const std::vector<uint64_t>& keys, std::mt19937_64& random) {
   table.begin(MDB_RDONLY);
-  Bytes file(table.file());
+  FileBytes file(table.file());
   ck_assert(TreeWalk::fits(file.data(), file.size()));
   TreeWalk walk;
   walk.set(file.data(), file.pages(), table.record());
@@ -180,7 +94,7 @@ START_TEST(an_empty_table_is_left_to_lmdb) {
   LmdbTable table;
   table.commit();
   table.begin(MDB_RDONLY);
-  Bytes file(table.file());
+  FileBytes file(table.file());
   TreeWalk walk;
   walk.set(file.data(), file.pages(), table.record());
   std::string_view value;
@@ -192,7 +106,7 @@ END_TEST
 START_TEST(another_layout_does_not_fit) {
   LmdbTable table;
   table.commit();
-  Bytes file(table.file());
+  FileBytes file(table.file());
   ck_assert(TreeWalk::fits(file.data(), file.size()));
   for (size_t at : {16, 20, 41}) {  // magic number, version, size of pages
     file.data()[at] ^= 1;
@@ -200,7 +114,7 @@ START_TEST(another_layout_does_not_fit) {
     file.data()[at] ^= 1;
   }
   ck_assert(!TreeWalk::fits(nullptr, file.size()));
-  ck_assert(!TreeWalk::fits(file.data(), TreeWalk::kPageBytes));
+  ck_assert(!TreeWalk::fits(file.data(), lmdb_layout::kPageBytes));
 }
 END_TEST
 
@@ -209,7 +123,7 @@ START_TEST(a_table_of_another_kind_is_left_to_lmdb) {
   table.put(1, "one");
   table.commit();
   table.begin(MDB_RDONLY);
-  Bytes file(table.file());
+  FileBytes file(table.file());
   std::string record = table.record();
   table.commit();
   std::string_view value;
@@ -236,7 +150,7 @@ START_TEST(a_page_that_is_not_the_one_asked_for_is_damage) {
   for (uint64_t key : keys) table.put(key, value_of(key, 100, random));
   table.commit();
   table.begin(MDB_RDONLY);
-  Bytes file(table.file());
+  FileBytes file(table.file());
   TreeWalk walk;
   walk.set(file.data(), file.pages(), table.record());
   table.commit();
@@ -245,7 +159,7 @@ START_TEST(a_page_that_is_not_the_one_asked_for_is_damage) {
   for (size_t at : {kNumberAt, kFlagsAt}) {
     int damaged = 0;
     for (size_t page = 2; page < file.pages(); ++page) {
-      char& byte = file.data()[page * TreeWalk::kPageBytes + at];
+      char& byte = file.data()[page * lmdb_layout::kPageBytes + at];
       byte ^= at == kFlagsAt ? 3 : 1;  // a branch for a leaf
       for (uint64_t key : keys) {
         std::string_view value;
@@ -259,7 +173,7 @@ START_TEST(a_page_that_is_not_the_one_asked_for_is_damage) {
   }
   // Nodes that would lie behind the page, and for those at the end behind the file.
   for (size_t page = file.pages() - 1; page >= 2; --page) {
-    std::memset(file.data() + page * TreeWalk::kPageBytes + 16, 0xFF, 64);
+    std::memset(file.data() + page * lmdb_layout::kPageBytes + 16, 0xFF, 64);
     for (uint64_t key : keys) {
       std::string_view value;
       walk.find(key, &value);
@@ -276,7 +190,7 @@ START_TEST(damage_leads_nowhere) {
   for (uint64_t key : keys) table.put(key, value_of(key, 200, random));
   table.commit();
   table.begin(MDB_RDONLY);
-  Bytes file(table.file());
+  FileBytes file(table.file());
   const std::string sound(file.data(), file.size());
   const std::string record = table.record();
   table.commit();
@@ -286,8 +200,8 @@ START_TEST(damage_leads_nowhere) {
     std::string changed_record = record;
     for (int flips = 0; flips < 200; ++flips) {
       // The heads of pages matter most, and the record once in a while.
-      size_t page = random() % file.pages() * TreeWalk::kPageBytes;
-      size_t within = flips % 2 == 0 ? random() % 64 : random() % TreeWalk::kPageBytes;
+      size_t page = random() % file.pages() * lmdb_layout::kPageBytes;
+      size_t within = flips % 2 == 0 ? random() % 64 : random() % lmdb_layout::kPageBytes;
       file.data()[page + within] ^= static_cast<char>(1 << random() % 8);
     }
     if (round % 4 == 0) changed_record[random() % record.size()] ^= static_cast<char>(1 << random() % 8);

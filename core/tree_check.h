@@ -1,0 +1,23 @@
+/// Whether LMDB can be let near one of its trees. It follows what pages say of where things are without
+/// looking twice: a damaged page ends the process, by a read outside of the map or by an assertion of its
+/// own. For small trees, since it looks at all of their pages.
+#ifndef TOKENGATE_TREE_CHECK_H_
+#define TOKENGATE_TREE_CHECK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tokengate {
+
+/// The record of the main table, in which the others' are, as of the commit `commit`; a view into `map`,
+/// which TreeWalk::fits().
+std::string_view main_table_record(const void* map, uint64_t commit) noexcept;
+
+/// `record` is of a table with the `flags` that it was made with, in the first `pages` pages of the map,
+/// which an open read transaction keeps from changing. What values and keys say is not looked at.
+bool is_sound_tree(const void* map, size_t pages, std::string_view record, uint16_t flags) noexcept;
+
+}  // namespace tokengate
+
+#endif  // TOKENGATE_TREE_CHECK_H_
