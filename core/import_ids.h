@@ -35,8 +35,6 @@ class ImportIds {
   void put_counter();
 
  private:
-  void begin();
-
   Tables& tables_;
   const std::string_view counter_;
   const bool keep_;

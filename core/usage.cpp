@@ -33,7 +33,7 @@ constexpr std::array<uint64_t, 2> kLocalSocket = {UINT64_MAX, UINT64_MAX};
 
 // Slot 0. Another version, or another order of bytes, is another number.
 constexpr uint64_t kMagic = 0x31'50'41'4D'45'53'55'54;  // "TUSEMAP1"
-enum HeaderWord : size_t { kMagicWord = 0, kSinceWord = 1, kStoreIdWord = 2, kFreeWord = 4 };
+enum HeaderWord : size_t { kMagicWord = 0, kSinceWord = 1, kStoreIdWord = 2, kFileIdWord = 4, kFreeWord = 5 };
 static_assert(kFreeWord + UsageMap::kFreeWords == kWords);
 
 void store_if_new(uint64_t& word, uint64_t value) noexcept {
@@ -71,6 +71,7 @@ void encode_usage_header(const UsageHeader& header, char* slot) noexcept {
   words[kMagicWord] = kMagic;
   words[kSinceWord] = static_cast<uint64_t>(header.since_unix_s);
   std::memcpy(&words[kStoreIdWord], header.store_id.data(), header.store_id.size());
+  words[kFileIdWord] = header.file_id;
   std::memcpy(slot, words.data(), sizeof words);
 }
 
@@ -81,6 +82,7 @@ bool decode_usage_header(std::string_view slot, UsageHeader* header) noexcept {
   if (words[kMagicWord] != kMagic || words[kSinceWord] > uint64_t{INT64_MAX}) return false;
   header->since_unix_s = static_cast<int64_t>(words[kSinceWord]);
   std::memcpy(header->store_id.data(), &words[kStoreIdWord], header->store_id.size());
+  header->file_id = words[kFileIdWord];
   return true;
 }
 
@@ -168,15 +170,14 @@ uint64_t* UsageMap::slot(uint64_t token_id) const noexcept {
 void UsageMap::note(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept {
   uint64_t* words = slot(token_id);
   if (words == nullptr) return;
-  uint64_t flags = (use.unlisted ? kUnlisted : 0) | (use.writes ? kWrites : 0);
-  std::atomic_ref count(words[kCount]);
-  uint64_t before = count.fetch_add(1, std::memory_order_relaxed);
-  if ((before & flags) != flags) count.fetch_or(flags, std::memory_order_relaxed);
   store_if_new(words[kLast], static_cast<uint64_t>(now_unix_s));
   std::array<uint64_t, 2> address = address_words(client);
   store_if_new(words[kAddress], address[0]);
   store_if_new(words[kAddress + 1], address[1]);
   for (size_t i = 0; i < use.acls.words().size(); ++i) add_bits(words[kAcls + i], use.acls.words()[i]);
+  add_bits(words[kCount], (use.unlisted ? kUnlisted : 0) | (use.writes ? kWrites : 0));
+  // Last, for copy(): whoever sees the count sees what was counted.
+  std::atomic_ref(words[kCount]).fetch_add(1, std::memory_order_release);
 }
 
 void UsageMap::prefetch(uint64_t token_id) const noexcept {
@@ -187,7 +188,9 @@ uint64_t UsageMap::copy(uint64_t token_id, char* slot) const noexcept {
   const uint64_t* words = this->slot(token_id);
   if (words == nullptr) return 0;
   SlotWords copied;
+  const uint64_t count = std::atomic_ref(words[kCount]).load(std::memory_order_acquire);
   for (size_t i = 0; i < kWords; ++i) copied[i] = std::atomic_ref(words[i]).load(std::memory_order_relaxed);
+  copied[kCount] = count;
   std::memcpy(slot, copied.data(), sizeof copied);
   return copied[kCount] & ~(kUnlisted | kWrites);
 }

@@ -34,6 +34,7 @@ using StoreId = std::array<uint8_t, 16>;
 struct UsageHeader {
   StoreId store_id{};        ///< a file of another store is about other tokens
   int64_t since_unix_s = 0;  ///< when the file was made: what happened before is not known
+  uint64_t file_id = 0;      ///< drawn at random then
 };
 
 /// `slot` is kUsageSlotBytes.
@@ -97,7 +98,7 @@ class UsageMap {
 
   /// Words of slot 0 that are free for what all who map the file agree on; `index` is below kFreeWords.
   std::atomic_ref<uint64_t> free_word(size_t index) const noexcept;
-  static constexpr size_t kFreeWords = 4;
+  static constexpr size_t kFreeWords = 3;
 
  private:
   UsageMap() noexcept = default;

@@ -9,6 +9,9 @@
 #ifndef TOKENGATE_USAGE_BUFFER_H_
 #define TOKENGATE_USAGE_BUFFER_H_
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,16 +39,16 @@ class UsageBuffer {
   void flush_part() noexcept;
 
  private:
-  UsageBuffer(std::string file, Descriptor buffer) noexcept;
+  UsageBuffer() noexcept = default;
   bool is_linked() const noexcept;
-  bool flush(int usage_map, uint64_t* page, uint64_t pages) noexcept;
-  bool flush_page(int usage_map, uint64_t page) noexcept;
+  bool flush(uint64_t* page, uint64_t pages, std::chrono::microseconds longest) noexcept;
+  bool flush_page(uint64_t page) noexcept;
 
-  std::string usage_map_;  // the files' paths
+  std::string usage_map_path_;
+  Descriptor usage_map_{-1};  // opened all the time, so that no other file gets its inode
+  off_t usage_map_bytes_ = 0;
   std::string file_;
-  StoreId store_id_{};
-  struct stat usage_map_then_ {};
-  Descriptor buffer_;
+  Descriptor buffer_{-1};
   std::unique_ptr<UsageMap> map_;
 };
 

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "hash.h"
+
 namespace tokengate {
 namespace {
 
@@ -42,16 +44,14 @@ void make_file(const std::string& path, const UsageNeeds& needs, gid_t group) {
   Descriptor file(open(made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.get() < 0) return;
   char slot[kUsageSlotBytes];
-  encode_usage_header({needs.store_id, needs.now_unix_s}, slot);
+  UsageHeader header{needs.store_id, needs.now_unix_s, 0};
+  if (!random_bytes({reinterpret_cast<uint8_t*>(&header.file_id), sizeof header.file_id})) return;
+  encode_usage_header(header, slot);
   bool done = fchown(file.get(), static_cast<uid_t>(-1), group) == 0 && fchmod(file.get(), kUsageMode) == 0 &&
               ftruncate(file.get(), bytes_for(needs.next_id)) == 0 &&
               pwrite(file.get(), slot, sizeof slot, 0) == static_cast<ssize_t>(sizeof slot) &&
               rename(made.c_str(), path.c_str()) == 0;
   if (!done) unlink(made.c_str());
-  // A new file begins without a past.
-  struct stat buffer_now {};
-  Descriptor buffer(open_usage_buffer(needs.store_id, group, O_RDWR, &buffer_now));
-  if (buffer.get() >= 0) clear(buffer.get(), kUsageSlotBytes, buffer_now.st_size);
 }
 
 std::string mode_text(mode_t mode) {
@@ -79,7 +79,7 @@ void keep_usage_file(const std::string& store_path, UsageNeeds needs) {
   if (begin < end) {
     UsageLock lock(file.get(), UsageLock::Wait::kBriefly);
     struct stat buffer_now {};
-    Descriptor buffer(open_usage_buffer(needs.store_id, now.st_gid, O_RDWR, &buffer_now));
+    Descriptor buffer(open_usage_buffer(header, now, O_RDWR, &buffer_now));
     if (buffer.get() >= 0) clear(buffer.get(), begin, std::min(end, buffer_now.st_size));
     clear(file.get(), begin, std::min(end, now.st_size));
   }
@@ -107,7 +107,13 @@ UsageFile::UsageFile(const std::string& store_path, const StoreId& store_id) {
   }
   slots_ = static_cast<uint64_t>(now.st_size) / kUsageSlotBytes;
   struct stat buffer_now {};
-  buffer_ = Descriptor(open_usage_buffer(store_id, now.st_gid, O_RDONLY, &buffer_now));
+  buffer_ = Descriptor(open_usage_buffer(header_, now, O_RDONLY, &buffer_now));
+  if (buffer_.get() < 0 && errno != ENOENT && errno != EINVAL) {
+    readable_ = false;
+    problem_ = "the newest notes cannot be read, from " + usage_buffer_file(header_, now.st_ino) + ": " +
+               std::strerror(errno) + "; be in the group of " + path;
+    return;
+  }
   struct stat data {};
   if (stat((store_path + "/data.mdb").c_str(), &data) != 0) return;
   if ((now.st_mode & kUsageMode) != kUsageMode || now.st_gid != data.st_gid) {

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <utility>
-
-#include "hash.h"
 
 namespace tokengate {
 namespace {
@@ -22,8 +22,11 @@ std::string usage_file(const std::string& store_path) {
   return store_path + "/usage.map";
 }
 
-std::string usage_buffer_file(const StoreId& store_id) {
-  return "/dev/shm/tokengate-" + to_hex(store_id);
+std::string usage_buffer_file(const UsageHeader& header, ino_t inode) {
+  char file[64];
+  std::snprintf(file, sizeof file, "/dev/shm/tokengate-%016jx-%jx", uintmax_t{header.file_id},
+                uintmax_t{inode});
+  return file;
 }
 
 Descriptor::~Descriptor() {
@@ -45,12 +48,23 @@ int open_usage(const std::string& file, int access, struct stat* now) noexcept {
   return descriptor;
 }
 
-int open_usage_buffer(const StoreId& store_id, gid_t group, int access, struct stat* now) noexcept {
-  int descriptor = open_usage(usage_buffer_file(store_id), access, now);
-  UsageHeader header;
-  if (descriptor >= 0 &&
-      (now->st_gid != group || (now->st_mode & 07777) != kUsageMode || now->st_nlink != 1 ||
-       !read_usage_header(descriptor, &header) || header.store_id != store_id)) {
+int open_usage_buffer(const UsageHeader& header, const struct stat& usage_map, int access,
+                      struct stat* now) noexcept {
+  const std::string file = usage_buffer_file(header, usage_map.st_ino);
+  int descriptor = open_usage(file, access, now);
+  const auto is_of_group = [&] {
+    return S_ISREG(now->st_mode) && now->st_gid == usage_map.st_gid && (now->st_mode & 07777) == kUsageMode;
+  };
+  if (descriptor < 0) {
+    const int code = errno;
+    const bool is_foreign =
+        code == ELOOP || (code == EACCES && (lstat(file.c_str(), now) != 0 || !is_of_group()));
+    errno = is_foreign ? EINVAL : code;
+    return -1;
+  }
+  UsageHeader found;
+  if (!is_of_group() || now->st_nlink != 1 || !read_usage_header(descriptor, &found) ||
+      found.store_id != header.store_id || found.file_id != header.file_id) {
     close(descriptor);
     descriptor = -1;
     errno = EINVAL;

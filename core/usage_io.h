@@ -16,8 +16,9 @@ inline constexpr mode_t kUsageMode = 0660;
 
 /// usage.map of a store.
 std::string usage_file(const std::string& store_path);
-/// Its buffer, in memory that is shared by the host's processes and gone when the host goes down.
-std::string usage_buffer_file(const StoreId& store_id);
+/// The buffer of a usage.map, in memory that is shared by the host's processes and gone when the host goes
+/// down. A copy of a store has one of its own.
+std::string usage_buffer_file(const UsageHeader& header, ino_t inode);
 
 /// A file descriptor; closed at the end of its scope.
 class Descriptor {
@@ -35,9 +36,11 @@ class Descriptor {
 /// Opens a plain file with O_RDONLY or O_RDWR. -1 with errno, which is EINVAL for what is no plain file.
 int open_usage(const std::string& file, int access, struct stat* now) noexcept;
 
-/// The buffer of the store, as far as it can be trusted: in /dev/shm everybody may put files, so only one
-/// that the store's group alone can have made or reached counts. -1 if there is none.
-int open_usage_buffer(const StoreId& store_id, gid_t group, int access, struct stat* now) noexcept;
+/// The buffer of a usage.map with that header and state, if it is one: in /dev/shm everybody may put files,
+/// and one that is not of the store's group, or open to others, is somebody else's. -1 with errno, which is
+/// ENOENT if there is none and EINVAL if it is not one.
+int open_usage_buffer(const UsageHeader& header, const struct stat& usage_map, int access,
+                      struct stat* now) noexcept;
 
 /// False unless the file begins with a header of this version.
 bool read_usage_header(int file, UsageHeader* header) noexcept;

@@ -2,6 +2,7 @@
 #include "usage.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -87,7 +88,9 @@ class World {
     std::string slot(kUsageSlotBytes, '\0');
     std::ifstream(file()).read(slot.data(), static_cast<std::streamsize>(slot.size()));
     ck_assert(decode_usage_header(slot, &header));
-    return usage_buffer_file(header.store_id);
+    struct stat now {};
+    ck_assert_int_eq(stat(file().c_str(), &now), 0);
+    return usage_buffer_file(header, now.st_ino);
   }
   void write(const std::string& bytes, off_t at) const {
     int out = open(file().c_str(), O_WRONLY);
@@ -367,6 +370,56 @@ START_TEST(a_foreign_file_in_the_buffers_place_is_left_alone) {
 }
 END_TEST
 
+START_TEST(a_copy_of_a_store_has_a_buffer_of_its_own) {
+  World world;
+  TempFolder folder;
+  std::string copy = folder.path() + "/copy";
+  std::filesystem::copy(world.store.path(), copy);
+  uint64_t id = world.store.admin.find_token("shop", Service::kCpanel, "full").value.id;
+  for (int i = 0; i < 3; ++i) {
+    ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
+  }
+  {
+    Verifier verifier(copy);
+    world.reader = std::make_unique<Reader>(verifier);
+    ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
+    world.reader.reset();
+  }
+  ck_assert_uint_eq(count_in(usage_file(copy), id), 1);
+  ck_assert_uint_eq(world.use_of_full().count, 3);
+}
+END_TEST
+
+START_TEST(a_buffer_that_its_reader_may_not_see_is_told_of) {
+  World world;
+  ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
+  StoreId id{};
+  {
+    UsageHeader header;
+    std::string slot(kUsageSlotBytes, '\0');
+    std::ifstream(world.file()).read(slot.data(), static_cast<std::streamsize>(slot.size()));
+    ck_assert(decode_usage_header(slot, &header));
+    id = header.store_id;
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    // Of the files of the store this user may see usage.map alone.
+    chmod(world.file().c_str(), 0664);
+    std::filesystem::permissions(std::filesystem::path(world.store.path()).parent_path(),
+                                 std::filesystem::perms(0755));
+    std::filesystem::permissions(world.store.path(), std::filesystem::perms(0755));
+    if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(2);
+    UsageFile file(world.store.path(), id);
+    UsageSlot slot;
+    bool told = file.problem().find("the newest notes cannot be read") != std::string::npos;
+    _exit(told && !file.read(1, any_bounds(), &slot) ? 0 : 1);
+  }
+  int status = 1;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  if (getuid() == 0) ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(a_new_file_begins_without_a_past) {
   World world;
   ck_assert(world.ask(world.full, "/execute/Email/list_pops") == Outcome::kGranted);
@@ -553,17 +606,18 @@ START_TEST(nothing_done_to_the_buffer_changes_a_decision) {
     asks("junk");
     std::this_thread::sleep_for(std::chrono::milliseconds(round == 0 ? 1100 : 0));
   }
-  // Whoever holds the lock keeps nobody waiting for long, nor does a buffer whose lock somebody holds.
+  // Whoever holds a lock keeps nobody from deciding.
   int lock = open(world.file().c_str(), O_RDONLY);
   int held = open(buffer.c_str(), O_RDONLY);
   ck_assert_int_eq(flock(lock, LOCK_EX), 0);
   asks("locked");
+  close(lock);
   std::filesystem::remove(world.file());
   world.any_change();
   ck_assert_int_eq(flock(held, LOCK_SH), 0);
   asks("held");
-  close(lock);
   close(held);
+  std::filesystem::remove(buffer);
 }
 END_TEST
 
@@ -715,6 +769,8 @@ Suite* suite() {
   tcase_add_test(cases, notes_go_through_the_buffer);
   tcase_add_test(cases, what_a_killed_worker_leaves_is_not_lost);
   tcase_add_test(cases, a_foreign_file_in_the_buffers_place_is_left_alone);
+  tcase_add_test(cases, a_copy_of_a_store_has_a_buffer_of_its_own);
+  tcase_add_test(cases, a_buffer_that_its_reader_may_not_see_is_told_of);
   tcase_add_test(cases, a_new_file_begins_without_a_past);
   tcase_add_test(cases, a_rotation_keeps_the_record);
   tcase_add_test(cases, the_file_is_made_and_mended_by_changes);

@@ -92,7 +92,7 @@ bool try_header(std::string_view bytes) {
   if (!decode_usage_header(Exact(bytes).view(), &header)) return false;
   char again[kUsageSlotBytes];
   encode_usage_header(header, again);
-  require(bytes.substr(0, 32) == std::string_view(again, 32), "another header");
+  require(bytes.substr(0, 40) == std::string_view(again, 40), "another header");
   return true;
 }
 

@@ -42,21 +42,29 @@ sub new ($class, %options) {
     $self->{store} = $options{store};
     if ($options{init} // 1) {
         $self->ok('init', $options{group} ? ('--group', $options{group}) : ());
-        $self->{usage_buffer} = usage_buffer($options{store});
+        $self->{store_id} = _header("$options{store}/usage.map")->{store_id};
     }
     return $self;
 }
 
-# Where workers note uses before they are brought to usage.map, whose header names the store.
-sub usage_buffer ($store) {
-    open my $file, '<:raw', "$store/usage.map" or die "$store/usage.map: $!";
-    read $file, my $header, 32;
-    return '/dev/shm/tokengate-' . unpack 'x16 H32', $header;
+# What slot 0 of usage.map, or of a buffer of it, says.
+sub _header ($path) {
+    open my $file, '<:raw', $path or return {store_id => ''};
+    read $file, my $header, 64;
+    my ($store_id, $file_id) = unpack 'x16 a16 Q', $header;
+    return {store_id => $store_id, file_id => $file_id};
 }
 
-# Servers that were killed leave it behind, and Apache always does.
+# Where workers note uses before they are brought to usage.map.
+sub usage_buffer ($self) {
+    my $map = "$self->{store}/usage.map";
+    return sprintf '/dev/shm/tokengate-%016x-%x', _header($map)->{file_id}, (stat $map)[1];
+}
+
+# Servers that were killed leave buffers behind, and Apache always does.
 sub DESTROY ($self) {
-    unlink $self->{usage_buffer} if $self->{usage_buffer};
+    return unless $self->{store_id};
+    unlink grep { _header($_)->{store_id} eq $self->{store_id} } glob '/dev/shm/tokengate-*';
     return;
 }
 
