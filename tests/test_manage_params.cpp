@@ -65,7 +65,6 @@ START_TEST(lists_come_in_every_form) {
       {"", R"( {"acl":["a","b"]})", "application/octet-stream", "a|b"},
       {"", R"({"acl":"a"})", "application/json", "a"},
       {"", R"({"acl":["a"],"acl-1":"b"})", "application/json", "a|b"},
-      {"", R"({"acl":null})", "application/json", "(none)"},
       {"acl=a", "acl=a", kForm, "a"},
       {"acl-0=a", "acl-1=b", kForm, "a|b"},
       {"%61cl=%61%2dx", "", "", "a-x"},
@@ -79,6 +78,10 @@ START_TEST(lists_come_in_every_form) {
       {"acl=", "", "", "!“acl” is empty"},
       {"acl", "", "", "!“acl” is empty"},
       {"", R"({"acl":[]})", "application/json", "!“acl” is an empty list"},
+      {"", R"({"acl":null})", "application/json", "!“acl” is null"},
+      {"", R"({"acl":["a"],"acl-1":null})", "application/json", "!“acl-1” is null"},
+      {"", R"({"acl":[null]})", "application/json", "!“acl” is neither"},
+      {"acl=a", R"({"acl":null})", "application/json", "!“acl” stands in the query"},
       {"acl=a", "acl=b", kForm, "!“acl” stands in the query"},
       {"acl=a", "acl=a&acl=b", kForm, "!“acl” stands in the query"},
       {"acl=a", R"({"acl":["a","b"]})", "application/json", "!“acl” stands in the query"},
@@ -110,6 +113,10 @@ START_TEST(single_values_are_single) {
   ck_assert_view_eq(read("name=a&name=a").one("name").value(), "a");
   ck_assert_view_eq(read("name=a=b").one("name").value(), "a=b");
   ck_assert(!read("Name=a").one("name"));
+  ck_assert(!read("", R"({"name":null})", "application/json").one("name"));
+  ck_assert(refusal([] {
+              read("", R"({"nam":null})", "application/json").require_known({"name"});
+            }).starts_with("There is no parameter “nam”"));
   ck_assert(refusal([] { (void)read("name=a&name=b").one("name"); }).starts_with("“name” is given twice"));
   ck_assert(refusal([] { (void)read("").required("name"); }).starts_with("Give the parameter “name”"));
   ck_assert(refusal([] { (void)read("name=").required("name"); }).starts_with("Give the parameter “name”"));

@@ -109,7 +109,10 @@ std::vector<Params::Param> Params::read_json(const std::string& text) {
   std::vector<Param> params;
   const Json object = parse_object(text);
   for (const auto& [name, value] : object.items()) {
-    if (value.is_null()) continue;
+    if (value.is_null()) {
+      params.push_back({name, "", /*is_null=*/true});
+      continue;
+    }
     if (!value.is_array()) {
       params.push_back({name, scalar_text(name, value)});
       continue;
@@ -165,7 +168,7 @@ Params Params::read(const Request& request) {
 std::optional<std::string> Params::one(std::string_view name) const {
   std::optional<std::string> value;
   for (const Param& param : params_) {
-    if (param.name != name) continue;
+    if (param.name != name || param.is_null) continue;
     if (value && *value != param.value)
       throw Refused{in_quotes(name) + " is given twice, with different values."};
     value = param.value;
@@ -189,6 +192,7 @@ std::optional<std::vector<std::string>> Params::list(std::string_view name) cons
   std::vector<std::string> values;
   for (const Param& param : params_) {
     if (!stands_for(param.name, name)) continue;
+    if (param.is_null) throw Refused{in_quotes(param.name) + " is null: give values, or leave it out."};
     if (param.value.empty())
       throw Refused{in_quotes(param.name) + " is empty: give a value, or leave it out."};
     if (param.value.find(',') != std::string::npos) {

@@ -20,16 +20,17 @@ class Params {
  public:
   /// Reads query and body, each decoded once. Refused: bad percent-encoding, NUL, a name that stands in both
   /// with different values, multipart and encoded bodies, JSON that is not an object of texts, numbers,
-  /// booleans, null (as if absent) and arrays of these, members that stand twice, and more than request.h
+  /// booleans, null and arrays of these, members that stand twice, and more than request.h
   /// allows.
   static Params read(const Request& request);
 
-  /// The value of `name`; nothing if it is absent. Refused if it stands there with different values.
+  /// The value of `name`; nothing if it is absent or null. Refused if it stands there with different values.
   std::optional<std::string> one(std::string_view name) const;
   /// The same, refused if absent or empty.
   std::string required(std::string_view name) const;
-  /// All values of `name` and `name-N`, in their order, each once; nothing if there is none. Refused: an
-  /// empty value, and one with a comma: nothing in a list of ours has one, and to split it would be a guess.
+  /// All values of `name` and `name-N`, in their order, each once; nothing if there is none. Refused: null
+  /// or an empty value, which could mean none or everything; and one with a comma: nothing in a list of ours
+  /// has one, and to split it would be a guess.
   std::optional<std::vector<std::string>> list(std::string_view name) const;
   /// 0 or 1, or absent.
   std::optional<bool> flag(std::string_view name) const;
@@ -45,6 +46,7 @@ class Params {
   struct Param {
     std::string name;
     std::string value;
+    bool is_null = false;
   };
   static std::vector<Param> read_form(std::string_view text);
   static std::vector<Param> read_json(const std::string& text);
