@@ -44,19 +44,21 @@ void set_addresses(const std::vector<std::string>& addresses, WorkingToken* toke
   }
 }
 
-/// The ACLs that a token of `account` is to hold: registered, and possessed now.
+/// The ACLs that a token of `account` is to hold: registered, and possessed now, or held by it before.
+/// Without effect while the account does not possess them, those of a token need not go with its next change.
 void set_acls(Tables& tables, const WorkingAccount& account, const std::vector<std::string>& acls,
               WorkingToken* token) {
-  token->acls = AclSet();
-  std::string possessed = account.acls[static_cast<size_t>(token->service)].to_bytes();
+  AclSet wanted;
+  const std::string possessed = account.acls[static_cast<size_t>(token->service)].to_bytes();
   for (const std::string& acl : acls) {
     uint8_t number = tables.acl_number(token->service, acl);
-    if (!account_possesses(possessed, number)) {
+    if (!account_possesses(possessed, number) && !token->acls.has(number)) {
       refuse("the account " + quote(account.username) + " does not possess the ACL " + quote(acl) +
              "; grant it first, or leave it out");
     }
-    token->acls.add(number);
+    wanted.add(number);
   }
+  token->acls = wanted;
 }
 
 void set_note(const std::string& note, WorkingToken* token) {

@@ -133,8 +133,8 @@ struct NewToken {
   std::string secret = {};
 };
 
-/// Changes to a token; what is absent stays. Setting `acls` ends full access; setting `full_access` to true
-/// drops the ACLs.
+/// Changes to a token; what is absent stays. Setting `acls`, each possessed by the account now or held by the
+/// token before, ends full access; setting `full_access` to true drops the ACLs.
 struct TokenUpdate {
   std::optional<std::string> name = {};
   std::optional<std::vector<std::string>> acls = {};
