@@ -14,7 +14,7 @@ using TestJson = nlohmann::ordered_json;
 struct ManageFixture : StoreFixture {
   ManageFixture() {
     using tokengate::Service;
-    for (const char* acl : {"manage-api-tokens", "kill-acct", "passwd"}) {
+    for (const char* acl : {"manage-api-tokens", "kill-acct", "passwd", "suspend-acct"}) {
       ck_assert_ok(admin.define_acl(change_at(), Service::kWhm, acl));
     }
     ck_assert_ok(admin.define_acl(change_at(), Service::kCpanel, "manage-api-tokens"));

@@ -67,8 +67,9 @@ START_TEST(an_account_tells_what_its_tokens_can_be_given) {
   page.caller = Page::person("root", kWhm);
   ck_assert_view_eq(warned(page.ok("account")), "all create-user-session manage-api-tokens passwd ");
   page.caller = Page::person("reseller", kWhm);
-  ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == true);
+  ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == false);
   page.caller = Page::person("root", kWhm);
+  ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == true);
   ck_assert_msg(page.ok("account")["acls"].size() > 5, "all is spelled out");
   ck_assert(page.ok("account")["acls"][0]["name"] == "all");
 }
@@ -176,8 +177,64 @@ START_TEST(refusals_name_the_input) {
 }
 END_TEST
 
+START_TEST(what_an_account_has_lost_may_stay_where_it_was) {
+  Page page;
+  page.ok("create", {{"name", "ci"}, {"acls", {"email", "dns"}}});
+  page.ok("create", {{"name", "other"}, {"acls", {"dns"}}});
+  ck_assert_ok(page.admin.deny_acls(change_at(), "shop", kCpanel, {"email"}));
+  ck_assert(page.ok("update",
+                    {{"name", "ci"}, {"acls", {"email", "dns"}}, {"note", "new"}})["token"]["note"] == "new");
+  ck_assert(page.page("update", {{"name", "other"}, {"acls", {"email", "dns"}}})["field"] == "acls");
+  page.ok("update", {{"name", "ci"}, {"acls", {"dns"}}});
+  ck_assert(page.page("update", {{"name", "ci"}, {"acls", {"email", "dns"}}})["field"] == "acls");
+}
+END_TEST
+
+START_TEST(suspending_takes_a_privilege) {
+  Page page;
+  page.caller = Page::person("reseller", kWhm);
+  // As root left it, who has not let the owner suspend anything.
+  ck_assert_ok(page.admin.set_account_active(change_at(), "shop", false));
+  ck_assert_ok(page.admin.set_tokens_enabled(change_at(), "shop", false));
+  const uint64_t changes = page.changes();
+  for (bool value : {true, false}) {
+    const TestJson replies[] = {page.page("set_active", {{"account", "shop"}, {"active", value}}),
+                                page.page("set_tokens_enabled", {{"account", "shop"}, {"enabled", value}})};
+    for (const TestJson& reply : replies) {
+      ck_assert(reply["ok"] == false &&
+                reply["error"].get<std::string>().find("suspend-acct") != std::string::npos);
+    }
+  }
+  ck_assert_uint_eq(page.changes(), changes);
+  ck_assert(page.ok("account", {{"account", "shop"}, {"service", "cpanel"}})["may_administer"] == false);
+  ck_assert(page.ok("accounts")["accounts"][1]["may_administer"] == false);
+  ck_assert_ok(page.admin.grant_acls(change_at(), "reseller", kWhm, {"suspend-acct"}));
+  ck_assert(page.ok("accounts")["accounts"][1]["may_administer"] == true);
+  page.ok("set_active", {{"account", "shop"}, {"active", true}});
+  page.ok("set_tokens_enabled", {{"account", "shop"}, {"enabled", true}});
+  // With `all` one has it, and needs to own nothing.
+  page.caller = Page::person("root", kWhm);
+  page.ok("set_active", {{"account", "shop"}, {"active", false}});
+  // Suspending is no way to accounts of others.
+  ck_assert_ok(page.admin.grant_acls(change_at(), "other", kWhm, {"suspend-acct"}));
+  page.caller = Page::person("other", kWhm);
+  ck_assert(page.page("set_active", {{"account", "shop"}, {"active", true}})["ok"] == false);
+  ck_assert(!page.admin.find_account("shop").value.active);
+}
+END_TEST
+
+START_TEST(a_token_lists_its_own_account_alone) {
+  Page page;
+  page.add_token({.account = "reseller", .service = kWhm, .name = "keeper", .acls = {"manage-api-tokens"}});
+  page.caller = page.with_token("reseller", kWhm, "keeper");
+  const TestJson accounts = page.ok("accounts")["accounts"];
+  ck_assert(accounts.size() == 1 && accounts[0]["user"] == "reseller");
+}
+END_TEST
+
 START_TEST(administrators_reach_their_accounts_and_no_others) {
   Page page;
+  ck_assert_ok(page.admin.grant_acls(change_at(), "reseller", kWhm, {"suspend-acct"}));
   page.caller = Page::person("reseller", kWhm);
   const TestJson accounts = page.ok("accounts")["accounts"];
   ck_assert_uint_eq(accounts.size(), 2);
@@ -213,6 +270,9 @@ Suite* suite() {
   tcase_add_test(tcase, an_account_tells_what_its_tokens_can_be_given);
   tcase_add_test(tcase, a_token_goes_its_way);
   tcase_add_test(tcase, refusals_name_the_input);
+  tcase_add_test(tcase, what_an_account_has_lost_may_stay_where_it_was);
+  tcase_add_test(tcase, suspending_takes_a_privilege);
+  tcase_add_test(tcase, a_token_lists_its_own_account_alone);
   tcase_add_test(tcase, administrators_reach_their_accounts_and_no_others);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -7,6 +7,7 @@ namespace tokengate::manage {
 namespace {
 
 constexpr std::string_view kAll = "all";
+constexpr std::string_view kSuspending = "suspend-acct";
 constexpr const char* kByOmission = "elevation by omission";
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
@@ -103,7 +104,7 @@ std::vector<Service> Operations::services() const {
 
 bool Operations::may_administer(const Account& account) const {
   if (token_ || request_.caller.service != Service::kWhm || account.id == caller_.id) return false;
-  return account.owner == caller_.username || has(kAll);
+  return has(kSuspending) && (account.owner == caller_.username || has(kAll));
 }
 
 bool Operations::is_administrator() const {
@@ -127,7 +128,7 @@ Account Operations::account(const std::string& username) const {
 
 std::vector<Account> Operations::accounts() const {
   std::vector<Account> accounts = {caller_};
-  if (request_.caller.service != Service::kWhm) return accounts;
+  if (token_ || request_.caller.service != Service::kWhm) return accounts;
   for (Account& account : value_of(admin_.list_accounts())) {
     const bool hers = account.owner == caller_.username || has(kAll);
     if (hers && account.id != caller_.id) accounts.push_back(std::move(account));
@@ -361,14 +362,20 @@ uint64_t Operations::revoke_all(const Scope& scope) {
   return value_of(admin_.revoke_all_tokens(change(), scope.account, scope.service));
 }
 
+void Operations::require_administration(const std::string& username) const {
+  if (may_administer(account(username))) return;
+  throw Refused{"You may not suspend " + in_quotes(username) +
+                " or switch its tokens: that takes an account that you own, and the privilege " +
+                in_quotes(kSuspending) + '.'};
+}
+
 void Operations::set_active(const std::string& username, bool active) {
-  if (!may_administer(account(username))) throw Refused{"You may not suspend " + in_quotes(username) + "."};
+  require_administration(username);
   require_ok(admin_.set_account_active(change(), username, active));
 }
 
 void Operations::set_tokens_enabled(const std::string& username, bool enabled) {
-  if (!may_administer(account(username)))
-    throw Refused{"You may not switch tokens of " + in_quotes(username) + "."};
+  require_administration(username);
   require_ok(admin_.set_tokens_enabled(change(), username, enabled));
 }
 

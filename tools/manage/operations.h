@@ -64,14 +64,15 @@ class Operations {
   Scope through_whm(const std::string& username) const;
   /// The services whose tokens the caller may manage for itself.
   std::vector<Service> services() const;
-  /// Whether the caller, a person, may suspend the account and switch its tokens off: it owns it, or has
-  /// `all`.
+  /// Whether the caller, a person with the ACL `suspend-acct` of whm, may suspend the account, switch its
+  /// tokens off, and end either: it owns it, or has `all`.
   bool may_administer(const Account& account) const;
   bool may_choose_account() const;
   bool is_administrator() const;  ///< a person with the ACL `all` of whm
 
   Account account(const std::string& username) const;
-  std::vector<Account> accounts() const;  ///< that the caller may act on, its own first
+  /// That the caller may act on, its own first; with a token that one alone.
+  std::vector<Account> accounts() const;
   /// What a token that the caller makes can be given, with `all` spelled out as the ACLs that there are.
   std::vector<std::string> acls_to_give(const Account& account, Service service) const;
 
@@ -96,6 +97,7 @@ class Operations {
   bool has(std::string_view acl) const;  ///< the caller, now, with the token that it came with
   Change change(std::string remark = {}) const;
   void require_usable(const Account& account) const;
+  void require_administration(const std::string& username) const;
   Token existing(const Scope& scope, const std::string& name) const;
   void require_free(const Scope& scope, const std::string& name, Field field) const;
   void check(const Account& account, Service service, const Wish& wish, const Token* before) const;
