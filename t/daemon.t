@@ -13,6 +13,9 @@ plan skip_all => 'tokengated is not built' unless Tokengate::Daemon::is_availabl
 my $binary = Tokengate::Daemon::binary();
 my @page   = ('X-Tokengate-Page: 1', 'Content-Type: application/json');
 
+# What the page sends that takes itself to be signed in as this one.
+sub page_of ($user, $service = 'cpanel') { return (@page, "X-Tokengate-As: $user/$service") }
+
 sub new_store () {
     my $store = Tokengate::Store->new;
     $store->run(qw(catalog load --panel));
@@ -107,7 +110,7 @@ subtest 'whom it believes' => sub {
     $daemon->stop;
 
     my $trusting = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--server-login'])->start;
-    like($trusting->ask('POST /tokengate/api/tokens', [@page, identity(shop => 'cpanel', undef)], body => '{}')->body,
+    like($trusting->ask('POST /tokengate/api/tokens', [page_of('shop'), identity(shop => 'cpanel', undef)], body => '{}')->body,
         qr/"name":"mailer"/, 'a person, with --server-login');
     is($trusting->ask($list, [identity(shop => 'cpanel', undef)])->status, 403, 'who does not get at the API');
     for my $field (qw(X-Tokengate-Token X-Tokengate-Token-Id X-Tokengate-Secret-Serial)) {
@@ -137,7 +140,30 @@ subtest 'links and sessions' => sub {
     is($call->('session', undef)->status, 401, 'without a session');
     my $cookie = sign_in($daemon, make_link($daemon));
     like($call->('session', $cookie)->body, qr/"user":"shop"/, 'with one');
-    is($call->('session', "$cookie; $cookie")->status, 401, 'the cookie twice');
+    is($call->('session', "$cookie; $cookie")->status, 200, 'the cookie twice');
+    is($call->('session', "__Secure-tokengate=planted; $cookie")->status, 200, "a neighbour's cookie besides");
+    my $planted = sign_in($daemon, make_link($daemon, 'other'));
+    is($call->('session', $_)->status, 401, "a neighbour's session besides: nobody's") for "$cookie; $planted", "$planted; $cookie";
+    my $tokens = 'POST /tokengate/api/tokens';
+    is($daemon->ask($tokens, [page_of('shop'), "Cookie: $cookie"], body => '{}')->status, 200, 'a call for who is signed in');
+    for (['other/cpanel'], ['shop/whm'], [''], ['shop'], [], ['shop/cpanel', 'shop/cpanel']) {
+        my @as    = map { "X-Tokengate-As: $_" } @$_;
+        my $reply = $daemon->ask($tokens, [@page, @as, "Cookie: $cookie"], body => '{}');
+        is($reply->status, 409, "a call for somebody else: @as");
+        like($reply->body, qr{You are signed in as shop/cpanel now}, '... who is told');
+        is($call->('logout', $cookie, @as)->status, 409, '... nor does it log out');
+        next unless @as;
+        is($call->('session', $cookie, @as)->status, 409, '... nor asks who it is');
+    }
+    # Another site can make a browser open a link; whoever is signed in decides.
+    my $key   = make_link($daemon, 'other');
+    my $login = sub (@more) { $daemon->ask('POST /tokengate/api/login', [@page, "Cookie: $cookie", @more], body => qq({"key":"$key"})) };
+    is($login->()->status, 409, 'a link does not replace a session');
+    is($login->('X-Tokengate-As: other/cpanel')->status, 409, 'nor that of somebody else');
+    my $replaced = $login->('X-Tokengate-As: shop/cpanel');
+    like($replaced->header('Set-Cookie'), qr/^__Secure-tokengate=/, 'but when its owner says so');
+    is($call->('session', $cookie)->status, 401, 'and then that one has ended');
+    $cookie = sign_in($daemon, make_link($daemon));
     is($call->('session', $cookie, 'Sec-Fetch-Site: cross-site')->status, 403, 'from another site');
     is($daemon->ask('POST /tokengate/api/session', [$page[1], "Cookie: $cookie"], body => '{}')->status, 403, 'without the mark of the page');
     is($daemon->ask('GET /tokengate/api/session', [@page, "Cookie: $cookie"])->status, 405, 'only POST');
@@ -149,7 +175,7 @@ subtest 'links and sessions' => sub {
     is($call->('session', $cookie)->status, 401, 'and whoever takes the name is not it');
     $store->run(qw(account delete shop --yes));
     my $renamed = sign_in($daemon, make_link($daemon, 'renamed'));
-    is($call->('logout', $renamed)->status, 200, 'log out');
+    is($call->('logout', $renamed, 'X-Tokengate-As: renamed/cpanel')->status, 200, 'log out');
     is($call->('session', $renamed)->status, 401, 'ends the session');
     unlike($daemon->log, qr/\Q$_\E/, 'the log holds no key') for $cookie =~ s/.*=//r, $renamed =~ s/.*=//r;
     $daemon->stop;
@@ -240,7 +266,7 @@ subtest 'when it opens the store' => sub {
     my $store  = new_store();
     my $daemon = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0])->start;
     my $cookie = sign_in($daemon, make_link($daemon));
-    my $page   = sub ($call) { $daemon->ask("POST /tokengate/api/$call", [@page, "Cookie: $cookie"], body => '{}')->status };
+    my $page   = sub ($call) { $daemon->ask("POST /tokengate/api/$call", [page_of('shop'), "Cookie: $cookie"], body => '{}')->status };
     is($page->('session'), 200, 'for a session');
     rename $store->path, $store->path . '-away' or die $!;
     is($page->('session'), 503, 'which does not go on without it');

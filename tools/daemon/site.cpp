@@ -55,26 +55,24 @@ void protect(HttpReply* reply) {
 
 /// Calls that change nothing; a change that is asked of a store opened for them is refused.
 Admin::Access access_of(std::string_view call) {
-  for (std::string_view reading : {"session", "account", "accounts", "tokens", "list", "get_details",
+  for (std::string_view reading : {"login", "session", "account", "accounts", "tokens", "list", "get_details",
                                    "api_token_list", "api_token_get_details"}) {
     if (call == reading) return Admin::Access::kReadOnly;
   }
   return Admin::Access::kReadWrite;
 }
 
-/// The value of our cookie; empty if it is not there, or there twice.
-std::string_view cookie_of(const HttpRequest& request) {
+/// The values of our cookie: a neighbouring host can set one of the same name besides.
+std::vector<std::string_view> cookies_of(const HttpRequest& request) {
   const std::string* cookies = request.header("Cookie");
-  if (cookies == nullptr) return {};
-  std::string_view rest = *cookies;
-  std::string_view found;
+  std::vector<std::string_view> found;
+  std::string_view rest = cookies == nullptr ? std::string_view() : *cookies;
   while (!rest.empty()) {
     std::string_view pair = rest.substr(0, rest.find(';'));
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     while (pair.starts_with(' ')) pair.remove_prefix(1);
     if (!pair.starts_with(kCookie) || pair.substr(kCookie.size(), 1) != "=") continue;
-    if (!found.empty()) return {};
-    found = pair.substr(kCookie.size() + 1);
+    found.push_back(pair.substr(kCookie.size() + 1));
   }
   return found;
 }
@@ -88,6 +86,24 @@ bool comes_from_the_page(const HttpRequest& request) {
   const std::string* site = request.header("Sec-Fetch-Site");
   return mark != nullptr && *mark == "1" && type != nullptr && type->starts_with("application/json") &&
          site != nullptr && (site->empty() || *site == "same-origin");
+}
+
+/// Whom the page takes itself to be signed in as. The browser's tabs share one session: what is asked in one
+/// must not be done as whoever signed in by another.
+constexpr std::string_view kAs = "X-Tokengate-As";
+
+std::string as_text(const manage::Identity& caller) {
+  return fmt::format("{}/{}", caller.user, service_name(caller.service));
+}
+
+/// Why the caller cannot have meant this call; empty if it can. Only the question who it is may come without
+/// a name.
+std::string why_not_meant(const HttpRequest& request, const manage::Identity& caller, std::string_view name) {
+  const std::string* as = request.header(kAs);
+  if (name == "session" && !request.has(kAs)) return {};
+  const std::string now = as_text(caller);
+  if (as != nullptr && *as == now) return {};
+  return fmt::format("You are signed in as {} now. Nothing was done; reload the page.", now);
 }
 
 /// A number that the web server wrote, from 1 on; 0 if the field is missing, repeated, or anything else.
@@ -224,13 +240,20 @@ HttpReply Site::page(const HttpRequest& request, const Asset& asset) {
 HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_view name) {
   if (request.method != "POST") return page_refusal(405, "Calls of the page are POST requests.");
   if (!comes_from_the_page(request)) return page_refusal(403, "This is not a request of the page itself.");
+  const bool by_headers = identify_by_headers(request, visit);
+  const Guest* guest = by_headers ? nullptr : find_guest(request, visit->now_unix_s);
+  if (by_headers || guest != nullptr) {
+    // A session ends even while the store cannot be opened.
+    if (name != "logout") open_store(visit, access_of(name));
+    if (guest != nullptr) identify_by_session(*guest, name != "logout", visit);
+  }
+  if (!visit->identified && name != "login") return page_refusal(401, "Nobody is signed in.");
+  if (visit->identified) {
+    const std::string problem = why_not_meant(request, visit->caller, name);
+    if (!problem.empty()) return page_refusal(409, problem);
+  }
   if (name == "login") return redeem_link(request, visit);
-  const bool known = identify_by_headers(request, visit);
-  const Guest* guest = known ? nullptr : sessions_.find(cookie_of(request), visit->now_unix_s);
-  if (!known && guest == nullptr) return page_refusal(401, "Nobody is signed in.");
-  if (name == "logout") return log_out(request, guest, visit);
-  open_store(visit, access_of(name));
-  if (!known && !identify_by_session(*guest, visit)) return page_refusal(401, "Nobody is signed in.");
+  if (name == "logout") return log_out(request);
   const manage::Reply reply =
       manage::answer_page(visit->store.value, options_.settings,
                           {request.method, request.path, request.query, "application/json", request.body,
@@ -239,10 +262,23 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
   return sent(reply);
 }
 
-/// Needs no store: a session ends even while that cannot be opened.
-HttpReply Site::log_out(const HttpRequest& request, const Guest* guest, Visit* visit) {
-  if (guest != nullptr) name_guest(*guest, visit);
-  sessions_.end(cookie_of(request));
+/// Whose session the request came with; null if that is nobody's, or not clear.
+const Guest* Site::find_guest(const HttpRequest& request, int64_t now_unix_s) {
+  const Guest* found = nullptr;
+  for (std::string_view cookie : cookies_of(request)) {
+    const Guest* guest = sessions_.find(cookie, now_unix_s);
+    if (found != nullptr && guest != nullptr && found != guest) return nullptr;
+    if (guest != nullptr) found = guest;
+  }
+  return found;
+}
+
+void Site::end_sessions(const HttpRequest& request) {
+  for (std::string_view cookie : cookies_of(request)) sessions_.end(cookie);
+}
+
+HttpReply Site::log_out(const HttpRequest& request) {
+  end_sessions(request);
   HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
   reply.headers.emplace_back(
       "Set-Cookie",
@@ -303,14 +339,11 @@ bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
   return true;
 }
 
-bool Site::identify_by_session(const Guest& guest, Visit* visit) const {
-  Result<Account> account = visit->store.value.find_account(guest.user);
-  if (!account.ok() || account.value.id != guest.account_id) return false;
-  name_guest(guest, visit);
-  return true;
-}
-
-void Site::name_guest(const Guest& guest, Visit* visit) {
+void Site::identify_by_session(const Guest& guest, bool check_account, Visit* visit) {
+  if (check_account) {
+    Result<Account> account = visit->store.value.find_account(guest.user);
+    if (!account.ok() || account.value.id != guest.account_id) return;
+  }
   visit->caller = {};
   visit->caller.user = guest.user;
   visit->caller.service = guest.service;
@@ -350,6 +383,7 @@ HttpReply Site::redeem_link(const HttpRequest& request, Visit* visit) {
     return page_refusal(
         200, "This link does not work, or no longer: links work once, for ten minutes. Make a new one.");
   }
+  end_sessions(request);
   HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
   reply.headers.emplace_back(
       "Set-Cookie", fmt::format("{}={}; Path={}; Max-Age={}; Secure; HttpOnly; SameSite=Strict", kCookie,

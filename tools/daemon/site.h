@@ -46,13 +46,14 @@ class Site {
   HttpReply route(Door door, const HttpRequest& request, Visit* visit);
   static HttpReply page(const HttpRequest& request, const Asset& asset);
   HttpReply page_call(const HttpRequest& request, Visit* visit, std::string_view name);
-  HttpReply log_out(const HttpRequest& request, const Guest* guest, Visit* visit);
+  HttpReply log_out(const HttpRequest& request);
   HttpReply api_call(const HttpRequest& request, Visit* visit);
   HttpReply make_link(const HttpRequest& request, Visit* visit);
   HttpReply redeem_link(const HttpRequest& request, Visit* visit);
   bool identify_by_headers(const HttpRequest& request, Visit* visit) const;
-  bool identify_by_session(const Guest& guest, Visit* visit) const;
-  static void name_guest(const Guest& guest, Visit* visit);
+  const Guest* find_guest(const HttpRequest& request, int64_t now_unix_s);
+  static void identify_by_session(const Guest& guest, bool check_account, Visit* visit);
+  void end_sessions(const HttpRequest& request);
   Admin& open_store(Visit* visit, Admin::Access access) const;
   bool is_web_server(const HttpRequest& request) const;
 

@@ -1,141 +1,173 @@
 // Who is here, whose tokens are shown, and which view of them.
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Accounts } from "./accounts.jsx";
-import { call, SignedOut } from "./api.js";
+import { actAs, actAsNobody, call, OtherUser, SignedOut } from "./api.js";
 import { CreateToken } from "./create.jsx";
 import { TokenList } from "./list.jsx";
 import { ManageToken } from "./manage.jsx";
-import { Heading, Problem } from "./parts.jsx";
+import { Confirm, Heading, Problem } from "./parts.jsx";
+import { hashOf, isSameScope, OWN, usePlace } from "./place.js";
 import { Secret } from "./secret.jsx";
 
 const NOTHING = { words: "", at: "" };
 
-/** `#/create` -> ["create"], `#/token/ci` -> ["token", "ci"] */
-function useRoute() {
-  const read = () => location.hash.replace(/^#\/?/, "").split("/").filter(Boolean);
-  const [route, setRoute] = useState(read());
-  useEffect(() => {
-    const changed = () => setRoute(read());
-    addEventListener("hashchange", changed);
-    return () => removeEventListener("hashchange", changed);
-  }, []);
-  return route;
-}
-
-/** The key of a one-time link is in the fragment, which no server and no log gets to see; it leaves the address bar at once. */
-const keyOfLink = () => /^#login=(.+)$/.exec(location.hash)?.[1];
-async function signInByLink() {
-  const key = keyOfLink();
-  if (!key) return;
-  history.replaceState(null, "", "#/");
-  await call("login", { key });
-}
-
 export function App() {
   const [view, setView] = useState({ state: "loading" });
-  const [session, setSession] = useState(null);
-  const [scope, setScope] = useState({}); // whose tokens: {account, service}, or {} for the caller's own
-  const [account, setAccount] = useState(null);
-  const [tokens, setTokens] = useState([]);
+  const [loaded, setLoaded] = useState(null); // {session, scope, account, tokens}
   const [issued, setIssued] = useState(null);
   const [told, setTold] = useState(NOTHING);
-  const route = useRoute();
+  const [link, setLink] = useState(null); // the key of a one-time link that is asked about
+  const [place, move] = usePlace((key) => signIn(key));
+  const loads = useRef(0); // of several at once, the last one counts
 
-  const fail = useCallback((error) => {
-    setView({ state: error instanceof SignedOut ? "signed-out" : "failed", reason: error.message });
-  }, []);
+  /** Of whoever was here before, nothing stays: not on the screen and not in memory. */
+  const forget = () => {
+    ++loads.current;
+    actAsNobody();
+    setLoaded(null);
+    setIssued(null);
+    setTold(NOTHING);
+    setLink(null);
+    setView({ state: "loading" });
+  };
 
-  const load = useCallback(async (nextScope) => {
+  const fail = (error) => {
+    const gone = error instanceof SignedOut || error instanceof OtherUser;
+    if (gone) forget();
+    setView({ state: error instanceof SignedOut ? "signed-out" : gone ? "other" : "failed", reason: error.message });
+  };
+
+  /** Loads the tokens of `scope`, or without one the caller's own. `then(loaded)` runs when they are there, not yet shown. */
+  const load = async (scope, then = () => {}) => {
+    const turn = ++loads.current;
     try {
-      const [me, whose, list] = await Promise.all([call("session"), call("account", nextScope), call("tokens", nextScope)]);
-      setSession(me);
-      setAccount(whose);
-      setTokens(list.tokens);
-      setScope(nextScope);
+      const session = await call("session");
+      if (turn !== loads.current) return;
+      actAs(session, fail);
+      const whose = scope ?? { account: session.user, service: session.service };
+      const [account, { tokens }] = await Promise.all([call("account", whose), call("tokens", whose)]);
+      if (turn !== loads.current) return;
+      const now = { session, scope: whose, account, tokens };
+      setLoaded(now);
       setView({ state: "ready" });
+      then(now);
     } catch (error) {
-      fail(error);
+      if (turn === loads.current) fail(error);
     }
-  }, [fail]);
+  };
 
+  const startAnew = () => {
+    forget();
+    move(OWN);
+  };
+
+  /** Whoever is signed in is asked first: another site can open a link too. `sure`: has been asked. */
+  const signIn = async (key, sure = false) => {
+    try {
+      await (sure ? call("login", { key }) : call("login", { key }, null));
+    } catch (error) {
+      if (sure) throw error;
+      if (!(error instanceof OtherUser)) return fail(error);
+      setLink(key);
+      return load(loaded?.scope ?? place.scope);
+    }
+    startAnew();
+  };
+
+  // The list of accounts goes on with the one that was looked at.
+  const own = loaded && { account: loaded.session.user, service: loaded.session.service };
+  const wanted = place.scope ?? (place.view === "accounts" && loaded ? loaded.scope : own);
+  const started = useRef(false);
   useEffect(() => {
-    const start = () => signInByLink().then(() => load({}), fail);
-    // A link that is opened where the page is open already changes nothing but the fragment.
-    const changed = () => keyOfLink() && start();
-    start();
-    addEventListener("hashchange", changed);
-    return () => removeEventListener("hashchange", changed);
-  }, [load, fail]);
+    // The first place is not read yet when the page appears.
+    if (!started.current) {
+      started.current = true;
+      return;
+    }
+    const shown = view.state === "ready" && isSameScope(wanted, loaded.scope);
+    if (!shown && !issued) load(wanted);
+  }, [place]);
+
+  // The own tokens have an address as well, at which they are found again by whoever may see them.
+  useEffect(() => {
+    if (own && place.scope === null && place.view === "list") move(hashOf(own), { instead: true });
+  }, [loaded, place]);
 
   // What happened is told once, and read out; the next step takes it away, so that the same words are heard again.
-  useEffect(() => setTold((last) => (last.at === location.hash ? last : NOTHING)), [route]);
+  useEffect(() => setTold((last) => (last.at === location.hash ? last : NOTHING)), [place]);
   const go = (hash, words = "") => {
     setIssued(null);
     setTold({ words, at: hash });
-    location.hash = hash;
+    move(hash);
   };
   const changed = (words) => {
     setTold(NOTHING);
-    return load(scope).then(() => setTold({ words, at: location.hash }));
+    return load(loaded.scope, () => setTold({ words, at: location.hash }));
   };
 
   if (view.state === "loading") return <main><p role="status">Loading…</p></main>;
   if (view.state === "signed-out") return <SignedOutView />;
-  if (view.state === "failed") {
+  if (view.state !== "ready") {
     return (
       <main>
         <Heading>API tokens</Heading>
         <Problem>{view.reason}</Problem>
-        <button type="button" onClick={() => load(scope)}>Try again</button>
+        <p class="actions">
+          {view.state === "other"
+            ? <button type="button" onClick={startAnew}>Reload</button>
+            : <button type="button" onClick={() => load(wanted)}>Try again</button>}
+          {view.state === "failed" && place.scope && <a class="button" href={OWN}>My own tokens</a>}
+        </p>
       </main>
     );
   }
 
-  const token = route[0] === "token" ? tokens.find((other) => other.name === route[1]) : null;
+  const { session, scope, account, tokens } = loaded;
+  const home = hashOf(scope);
+  const token = place.view === "token" ? tokens.find((other) => other.name === place.name) : null;
   const shared = { session, account, tokens, scope };
   let content;
   if (issued) {
     content = (
-      <Secret issued={issued} session={session} canRepeat={route[0] === "create"}
-        onDone={(again) => load(scope).then(() => go(again ? "#/create" : "#/"))} />
+      <Secret issued={issued} session={session} canRepeat={place.view === "create"}
+        onDone={(again) => load(scope, () => go(again ? `${home}/create` : home))} />
     );
-  } else if (route[0] === "accounts" && session.can_choose_account) {
-    content = (
-      <Accounts onChanged={changed} onFailure={fail}
-        onChoose={(user) => load({ account: user, service: "cpanel" }).then(() => go("#/"))} />
-    );
-  } else if (route[0] === "create") {
+  } else if (!isSameScope(wanted, scope)) {
+    content = <p role="status">Loading…</p>;
+  } else if (place.view === "accounts" && session.can_choose_account) {
+    content = <Accounts onChanged={changed} onFailure={fail} onChoose={(user) => go(hashOf({ account: user, service: "cpanel" }))} />;
+  } else if (place.view === "create") {
     content = <CreateToken {...shared} onIssued={setIssued} />;
   } else if (token) {
     content = (
-      <ManageToken {...shared} token={token} onChanged={changed} onIssued={setIssued}
-        onRenamed={(name) => load(scope).then(() => go(`#/token/${name}`, `The token is called “${name}” now.`))}
-        onRevoked={(words) => load(scope).then(() => go("#/", words))} />
+      <ManageToken key={token.id} {...shared} token={token} onChanged={changed} onIssued={setIssued}
+        onRenamed={(name) => load(scope, () => go(hashOf(scope, "token", name), `The token is called “${name}” now.`))}
+        onRevoked={(words) => load(scope, () => go(home, words))} />
     );
+  } else if (place.view === "token") {
+    content = <Gone name={place.name} scope={scope} />;
   } else {
     // Ticks and search are about this list, and no other account's or service's.
-    content = (
-      <TokenList key={`${account.service} ${account.user}`} {...shared} onChanged={changed}
-        onRefresh={() => changed("The list is up to date.")} />
-    );
+    content = <TokenList key={home} {...shared} onChanged={changed} onRefresh={() => changed("The list is up to date.")} />;
   }
 
   // Of other accounts, only an administrator gets at more than what the account itself would.
   const services = account.user === session.user || session.administrator ? session.services : [account.service];
+  // While a secret is shown there is one way on: to say that it is saved.
   return (
     <>
       <header>
-        <a class="title" href="#/">API tokens</a>
-        {services.length > 1 && (
+        {issued ? <span class="title">API tokens</span> : <a class="title" href={home}>API tokens</a>}
+        {!issued && services.length > 1 && (
           <label>
             Service{" "}
-            <select value={account.service} onChange={(event) => load({ ...scope, service: event.target.value }).then(() => go("#/"))}>
+            <select value={account.service} onChange={(event) => go(hashOf({ ...scope, service: event.target.value }))}>
               {services.map((service) => <option key={service} value={service}>{service}</option>)}
             </select>
           </label>
         )}
         <span class="grow" />
-        {session.can_choose_account && <a href="#/accounts">Accounts</a>}
+        {!issued && session.can_choose_account && <a href="#/accounts">Accounts</a>}
         <span>Signed in as <strong>{session.user}</strong></span>
         {session.via === "session" && (
           <button type="button" onClick={() => call("logout").then(() => fail(new SignedOut()), fail)}>Log out</button>
@@ -146,13 +178,29 @@ export function App() {
         {account.user !== session.user && (
           <p class="banner">
             These are the tokens of <strong>{account.user}</strong>.{" "}
-            <button type="button" onClick={() => load({}).then(() => go("#/"))}>Back to my own</button>
+            {!issued && <button type="button" onClick={() => go(OWN)}>Back to my own</button>}
           </p>
         )}
         {!account.active && <Problem>This account is suspended: its tokens are refused, and none can be created.</Problem>}
         {!account.tokens_enabled && <Problem>Tokens are switched off for this account.</Problem>}
         {content}
+        {link && (
+          <Confirm title="Sign in by this link instead?" confirm="Sign in by the link"
+            onConfirm={() => signIn(link, true)} onCancel={() => setLink(null)}>
+            <p>You are signed in as <strong>{session.user}</strong>, in all tabs of this browser, until then. Did you open the link yourself?</p>
+          </Confirm>
+        )}
       </main>
+    </>
+  );
+}
+
+function Gone({ name, scope }) {
+  return (
+    <>
+      <Heading>Token “{name}”</Heading>
+      <Problem>{scope.account} has no token “{name}” for {scope.service}, or no longer.</Problem>
+      <p><a href={hashOf(scope)}>Back to the list</a></p>
     </>
   );
 }

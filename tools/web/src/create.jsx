@@ -5,6 +5,7 @@ import { Expiry } from "./expiry.jsx";
 import { addressList, nameProblem, useSubmit } from "./form.js";
 import { Field, Heading, Problem } from "./parts.jsx";
 import { Permissions } from "./permissions.jsx";
+import { hashOf } from "./place.js";
 import { day } from "./time.js";
 
 export function CreateToken({ session, account, tokens, scope, onIssued }) {
@@ -40,11 +41,11 @@ export function CreateToken({ session, account, tokens, scope, onIssued }) {
         )}
       </Field>
       <Expiry session={session} value={expiresOn} onChange={setExpiresOn} problem={problemOf("expires_on")} />
-      <Permissions acls={account.acls} value={permissions} onChange={setPermissions} problem={problemOf("acls")} />
+      <Permissions whose={account.user === session.user ? null : account.user} acls={account.acls} value={permissions} onChange={setPermissions} problem={problemOf("acls")} />
       <Addresses session={session} value={addresses} onChange={setAddresses} problem={problemOf("addresses")} />
       <Note session={session} value={note} onChange={setNote} problem={problemOf("note")} />
       <div class="actions">
-        <a class="button" href="#/">Cancel</a>
+        <a class="button" href={hashOf(scope)}>Cancel</a>
         <button type="submit" class="primary" disabled={busy || wrongName !== null}>Create token</button>
       </div>
     </form>

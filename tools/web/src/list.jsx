@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { Heading, Icon, LastUse } from "./parts.jsx";
 import { permissionWords } from "./permissions.jsx";
+import { hashOf } from "./place.js";
 import { RevokeDialog } from "./revoke.jsx";
 import { format, relative, stateOf } from "./time.js";
 
@@ -32,10 +33,10 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
   const shownPage = Math.min(page, pages - 1);
   const shown = found.slice(shownPage * pageSize, (shownPage + 1) * pageSize);
   // Only what can be seen may be revoked by a tick.
-  const chosen = found.filter((token) => ticked.has(token.name));
-  const tick = (names, on) => {
+  const chosen = found.filter((token) => ticked.has(token.id));
+  const tick = (ids, on) => {
     const next = new Set(ticked);
-    for (const name of names) on ? next.add(name) : next.delete(name);
+    for (const id of ids) on ? next.add(id) : next.delete(id);
     setTicked(next);
   };
   const revoked = (words) => {
@@ -48,7 +49,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
     <>
       <Heading>API tokens of {account.user}</Heading>
       <div class="toolbar">
-        <a class="button primary" href="#/create">Create token</a>
+        <a class="button primary" href={`${hashOf(scope)}/create`}>Create token</a>
         <button type="button" class="danger" disabled={chosen.length === 0} onClick={() => setAsking({ asked: chosen })}>
           Revoke selected{chosen.length > 0 && ` (${chosen.length})`}
         </button>
@@ -72,7 +73,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
               <th scope="col" class="tick">
                 <input type="checkbox" aria-label="Select all tokens that are listed" disabled={found.length === 0}
                   checked={found.length > 0 && chosen.length === found.length}
-                  onChange={(event) => tick(found.map((token) => token.name), event.target.checked)} />
+                  onChange={(event) => tick(found.map((token) => token.id), event.target.checked)} />
               </th>
               {COLUMNS.map((column) => (
                 <th key={column.key} scope="col" aria-sort={sort.key === column.key ? (sort.down ? "descending" : "ascending") : "none"}>
@@ -90,7 +91,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
           </thead>
           <tbody>
             {shown.map((token) => (
-              <Row key={token.name} token={token} session={session} checked={ticked.has(token.name)} onTick={(on) => tick([token.name], on)} />
+              <Row key={token.id} token={token} scope={scope} session={session} checked={ticked.has(token.id)} onTick={(on) => tick([token.id], on)} />
             ))}
           </tbody>
         </table>
@@ -112,7 +113,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
   );
 }
 
-function Row({ token, session, checked, onTick }) {
+function Row({ token, scope, session, checked, onTick }) {
   const state = stateOf(token, session.now_unix_s, session.soon_days);
   return (
     <tr class={state}>
@@ -125,7 +126,7 @@ function Row({ token, session, checked, onTick }) {
       <td data-label="Last used"><LastUse token={token} session={session} /></td>
       <td data-label="Permissions">{permissionWords(token)}</td>
       <td data-label="Addresses">{token.addresses.join(", ") || "any"}</td>
-      <td data-label="Manage"><a href={`#/token/${token.name}`}>Manage<span class="hidden"> {token.name}</span></a></td>
+      <td data-label="Manage"><a href={hashOf(scope, "token", token.name)}>Manage<span class="hidden"> {token.name}</span></a></td>
     </tr>
   );
 }

@@ -6,6 +6,7 @@ import { Expiry } from "./expiry.jsx";
 import { addressList, nameProblem, useSubmit } from "./form.js";
 import { Field, Heading, LastUse, Problem } from "./parts.jsx";
 import { Permissions, permissionWords } from "./permissions.jsx";
+import { hashOf } from "./place.js";
 import { RevokeDialog } from "./revoke.jsx";
 import { day, format } from "./time.js";
 
@@ -15,7 +16,7 @@ export function ManageToken({ session, account, tokens, token, scope, onChanged,
   return (
     <>
       <Heading>Token “{token.name}”</Heading>
-      <p><a href="#/">Back to the list</a></p>
+      <p><a href={hashOf(scope)}>Back to the list</a></p>
       <Facts token={token} session={session} />
       <Rename token={token} names={names} about={about} onRenamed={onRenamed} />
       <Change key={token.id} token={token} session={session} account={account} about={about} onChanged={onChanged} />
@@ -89,7 +90,7 @@ function Change({ token, session, account, about, onChanged }) {
     <form class="card" onSubmit={save} aria-label="Permissions and limits">
       <h2>Permissions and limits</h2>
       <Problem>{generalProblem}</Problem>
-      <Permissions acls={acls} value={permissions} onChange={setPermissions} problem={problemOf("acls")} />
+      <Permissions whose={account.user === session.user ? null : account.user} acls={acls} value={permissions} onChange={setPermissions} problem={problemOf("acls")} />
       <Expiry session={session} value={expiresOn} onChange={setExpiresOn} problem={problemOf("expires_on")} />
       <Addresses session={session} value={addresses} onChange={setAddresses} problem={problemOf("addresses")} />
       <Note session={session} value={note} onChange={setNote} problem={problemOf("note")} />

@@ -2,8 +2,8 @@
 import { useId } from "preact/hooks";
 import { Icon } from "./parts.jsx";
 
-/** `value`: {full, acls, readOnly}. `acls`: what can be given, with group, description and warning. */
-export function Permissions({ acls, value, onChange, problem }) {
+/** `whose`: the account, or null if it is the own one. `value`: {full, acls, readOnly}. `acls`: what can be given, with group, description and warning. */
+export function Permissions({ whose, acls, value, onChange, problem }) {
   const id = useId();
   const groups = groupBy(acls);
   const set = (change) => onChange({ ...value, ...change });
@@ -30,7 +30,7 @@ export function Permissions({ acls, value, onChange, problem }) {
       )}
       <label class="choice">
         <input type="radio" name={id} checked={value.full} onChange={() => set({ full: true })} />
-        Everything I have, now and later
+        Everything {whose === null ? "I have" : `${whose} has`}, now and later
       </label>
       {value.full && (
         <p class="warning">

@@ -1,7 +1,7 @@
 // Other accounts: found, looked at, suspended, their tokens switched off.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dialog, field, follow, heading, json, listed, names, page, press, said, signIn, tokenOf, until, warned } from "./browser.js";
+import { dialog, field, follow, heading, json, listed, names, page, place, press, run, said, signIn, tokenNames, tokenOf, until, visit, warned } from "./browser.js";
 
 const row = (name) => page.locator("tr", { has: page.getByRole("rowheader", { name, exact: true }) });
 const act = (name, words) => row(name).getByRole("button", { name: words }).click();
@@ -79,6 +79,35 @@ test("an owner sees what it owns, and nothing else", async () => {
   assert.equal(await page.getByLabel("Service").count(), 0, "its tokens for whm are its own affair");
   await press("Back to my own");
   await heading("API tokens of reseller");
+});
+
+test("a reload or a bookmark shows the same account, or says that it may not", async () => {
+  run("token", "create", "owned", "panel", "--acl", "email");
+  const own = tokenNames("reseller");
+  await signIn("reseller", "whm");
+  await follow("Accounts");
+  await act("owned", /^Show tokens/);
+  await heading("API tokens of owned");
+  await follow("Manage panel");
+  await heading("Token “panel”");
+  await page.reload();
+  await heading("Token “panel”");
+  assert.equal(place(), "/owned/cpanel/token/panel");
+  await page.getByText("These are the tokens of owned.").waitFor();
+  await page.getByLabel("Everything owned has, now and later").waitFor();
+  await press("Revoke the token");
+  await press("Yes, revoke the token", dialog());
+  await said("Token “panel” is revoked.");
+  assert.deepEqual([tokenNames("reseller"), tokenNames("owned")], [own, ["of-owned"]]);
+  await visit("token/panel", "Token “panel”");
+  await warned("owned has no token “panel” for cpanel, or no longer.");
+  await follow("Back to the list");
+  await heading("API tokens of owned");
+  await page.goto(page.url().replace(/#.*/, "#/client/cpanel/token/existing"));
+  await warned("There is no account “client” that you may act on.");
+  await follow("My own tokens");
+  await heading("API tokens of reseller");
+  assert.equal(place(), "/reseller/whm");
 });
 
 test("who came for cpanel has no accounts to choose from", async () => {

@@ -52,7 +52,7 @@ test("a date is typed, and the result says when the token ends", async () => {
   assert.equal(day(Date.UTC(2028, 1, 29, 12) / 1000, "UTC", 1), "2029-02-28", "a year after the 29th of February");
   assert.equal(day(Date.UTC(2027, 11, 31, 20) / 1000, ZONE, 1), "2029-01-01", "when it is already next year there");
   await signIn();
-  await visit("#/create", "Create a token for shop");
+  await visit("create", "Create a token for shop");
   await field("Name").fill("typed-date");
   await field("dns").check();
   const last = page.getByLabel("Last day");
@@ -72,7 +72,7 @@ test("a date is typed, and the result says when the token ends", async () => {
 
 test("everything is a choice of its own, sensitive permissions warn, and another token can follow", async () => {
   await signIn();
-  await visit("#/create", "Create a token for shop");
+  await visit("create", "Create a token for shop");
   await field("Name").fill("everything");
   await page.locator(".acl", { hasText: "manage-api-tokens" }).locator("span.warning").waitFor();
   await page.getByLabel("Everything I have").check();
@@ -91,7 +91,7 @@ test("everything is a choice of its own, sensitive permissions warn, and another
 
 test("what the server refuses is told at the field, and what was typed stays", async () => {
   await signIn();
-  await visit("#/create", "Create a token for shop");
+  await visit("create", "Create a token for shop");
   await field("Name").fill("refused");
   await field("dns").check();
   const addresses = page.getByLabel("Addresses that may use it");

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import "./keyboard.js";
 import "./list.js";
 import "./whm.js";
-import { dialog, field, forgetComplaints, heading, impatient, open, page, press, rowOf, signIn, visit } from "./browser.js";
+import { dialog, field, follow, forgetComplaints, heading, impatient, open, page, press, rowOf, signIn, visit } from "./browser.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -56,7 +56,8 @@ test("how soon is soon is the daemon's setting", async () => {
 const views = {
   accounts: async () => {
     await signIn("admin", "whm");
-    await visit("#/accounts", "Accounts");
+    await follow("Accounts");
+    await heading("Accounts");
   },
   "accounts, suspend": () => page.getByRole("button", { name: "Suspend of many" }).click(),
   "accounts, tokens off": async () => {
@@ -71,19 +72,19 @@ const views = {
   "list, revoke all": () => press("Revoke all"),
   create: async () => {
     await press("Cancel", dialog());
-    await visit("#/create", "Create a token for many");
+    await visit("create", "Create a token for many");
     await field("Name").fill("existing name");
     await page.getByText("Use 1 to 50").waitFor();
   },
   secret: async () => {
-    await visit("#/token/token-a", "Token “token-a”");
+    await visit("token/token-a", "Token “token-a”");
     await press("Make a new secret for “token-a”");
     await heading("Token “token-a” is ready");
   },
   manage: async () => {
     await press("Yes, I saved my token");
     await heading("API tokens of many");
-    await visit("#/token/ends-soon", "Token “ends-soon”");
+    await visit("token/ends-soon", "Token “ends-soon”");
   },
   "manage, revoke": () => press("Revoke the token"),
   failed: async () => {
@@ -95,7 +96,7 @@ const views = {
   "signed out": async () => {
     await page.unroute("**/api/tokens");
     await press("Try again");
-    await heading("API tokens of admin");
+    await heading("Token “ends-soon”");
     await press("Log out");
     await heading("You are not signed in");
   },

@@ -105,7 +105,7 @@ test("what an account has lost can be taken from its token", async () => {
 test("a new secret, and the former one for a while", async () => {
   const former = run("token", "create", "shop", "to-rotate", "--acl", "manage-api-tokens");
   await signIn();
-  await visit("#/token/to-rotate", "Token “to-rotate”");
+  await visit("token/to-rotate", "Token “to-rotate”");
   await page.getByLabel("The former secret ends").selectOption({ label: "in an hour" });
   const before = Math.floor(Date.now() / 1000);
   await press("Make a new secret for “to-rotate”");
