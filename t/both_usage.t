@@ -72,7 +72,7 @@ is(ask('GET /trial/x', 'email'), 'granted', 'where it is only reported');
 is(use_of('email')->{count}, 0, 'neither');
 
 # Now to the files.
-my $buffer = $store->{cli}->usage_buffer;
+my $buffer = Tokengate::UsageMap::buffer($store->path);
 my ($mode, $group, $map_group) = ((stat $buffer)[2, 5], (stat $map)[5]);
 is(sprintf('%o %d', $mode & 07777, $group), "660 $map_group", 'the buffer is for the group of the store');
 

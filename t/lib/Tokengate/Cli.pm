@@ -19,6 +19,7 @@ use File::Temp ();
 use IO::Handle;
 use JSON::PP ();
 use POSIX ();
+use Tokengate::UsageMap;
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -42,30 +43,9 @@ sub new ($class, %options) {
     $self->{store} = $options{store};
     if ($options{init} // 1) {
         $self->ok('init', $options{group} ? ('--group', $options{group}) : ());
-        $self->{store_id} = _header("$options{store}/usage.map")->{store_id};
+        Tokengate::UsageMap::remember($options{store});
     }
     return $self;
-}
-
-# What slot 0 of usage.map, or of a buffer of it, says.
-sub _header ($path) {
-    open my $file, '<:raw', $path or return {store_id => ''};
-    read $file, my $header, 64;
-    my ($store_id, $file_id) = unpack 'x16 a16 Q', $header;
-    return {store_id => $store_id, file_id => $file_id};
-}
-
-# Where workers note uses before they are brought to usage.map.
-sub usage_buffer ($self) {
-    my $map = "$self->{store}/usage.map";
-    return sprintf '/dev/shm/tokengate-%016x-%x', _header($map)->{file_id}, (stat $map)[1];
-}
-
-# Servers that were killed leave buffers behind, and Apache always does.
-sub DESTROY ($self) {
-    return unless $self->{store_id};
-    unlink grep { _header($_)->{store_id} eq $self->{store_id} } glob '/dev/shm/tokengate-*';
-    return;
 }
 
 sub store ($self) { return $self->{store} }

@@ -22,6 +22,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use File::Spec;
 use File::Temp;
+use Tokengate::UsageMap;
 use IO::Socket::INET;
 use POSIX ();
 use Test::More;
@@ -120,6 +121,7 @@ sub write_configuration ($self) { return $self->write_file($self->configuration_
 
 sub start ($self) {
     $self->write_configuration;
+    Tokengate::UsageMap::remember($self->{config}{store}) if $self->{config}{store};
     $self->{pid} = $self->_spawn("$self->{folder}/logs/output", $self->command);
     my $deadline = time + kHangSeconds;
     until ($self->is_ready) {

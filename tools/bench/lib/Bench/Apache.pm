@@ -33,6 +33,7 @@ sub _row_none ($self, $tokens) { return ([], '', "Require all granted\n") }
 sub _row_tokengate ($self, $tokens) {
     my $module = Tokengate::Server::build_folder() . '/apache_module/mod_tokengate.so';
     my $store  = $tokens->store;
+    Tokengate::UsageMap::remember($store);
     return (
         [], "LoadModule tokengate_module $module\nTokengateStore $store\n", "AuthType Tokengate\nRequire tokengate\n");
 }

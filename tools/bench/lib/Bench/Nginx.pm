@@ -37,6 +37,7 @@ sub _row ($self, $row) {
 sub _row_tokengate ($self, $tokens) {
     my $module = Tokengate::Server::build_folder() . '/ngx_module/ngx_http_tokengate_module.so';
     my $store  = $tokens->store;
+    Tokengate::UsageMap::remember($store);
     return (main => "load_module $module;\n", http => "tokengate_store $store;\n", location => "tokengate on;\n");
 }
 
