@@ -1,4 +1,6 @@
 // The hooks that decide: who is asking (check_authn), may they (Require tokengate), and the refusal's status.
+#include <charconv>
+#include <limits>
 #include <new>
 
 #include "module.h"
@@ -101,7 +103,10 @@ bool uses_tokengate(request_rec* r) noexcept {
 }
 
 const char* decimal(request_rec* r, uint64_t number) noexcept {
-  return apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, static_cast<apr_uint64_t>(number));
+  constexpr size_t kMostBytes = std::numeric_limits<uint64_t>::digits10 + 2;
+  auto* text = static_cast<char*>(apr_palloc(r->pool, kMostBytes));
+  *std::to_chars(text, text + kMostBytes - 1, number).ptr = '\0';
+  return text;
 }
 
 const char* copy(request_rec* r, std::string_view text) noexcept {
