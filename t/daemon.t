@@ -106,7 +106,29 @@ subtest 'whom it believes' => sub {
     my $lured = $daemon->ask('GET /execute/Tokens/revoke?name=mailer', [@who, 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Dest: image']);
     like($lured->body, qr/another site/, 'an image of another site is told why');
     is($daemon->ask($list, [@who, 'Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'])->status, 403, 'a browser says it twice');
+    my $change = 'POST /execute/Tokens/revoke?name=nobody';
+    for (
+        ['Sec-Fetch-Mode: navigate'                   => 200, 403],
+        ['Sec-Fetch-Mode: cors'                       => 200, 200],
+        ["Sec-Fetch-Mode: cors\r\nSec-Fetch-Mode: no-cors" => 200, 403],
+        ['Origin: http://localhost'                   => 200, 200],
+        ['Origin: https://localhost'                  => 200, 200],
+        ['Origin: https://localhost.example.com'      => 200, 403],
+        ['Origin: https://localhost:8443'             => 200, 403],
+        ['Origin: https://example.com'                => 200, 403],
+        ['Origin: null'                               => 200, 403],
+        ['Origin:'                                    => 200, 403],
+        ["Origin: http://localhost\r\nOrigin: http://localhost" => 200, 403])
+    {
+        my ($header, $reading, $changing) = @$_;
+        my @sent = (@who, 'Sec-Fetch-Site: none', split /\r\n/, $header);
+        is($daemon->ask($list,   \@sent)->status, $reading,  "$header: what reads");
+        is($daemon->ask($change, \@sent)->status, $changing, "$header: what changes");
+    }
+    like($daemon->log, qr{^tokengated: POST /execute/Tokens/revoke status=403 ok=0 user=shop service=cpanel via=token token=manager$}m, '... and the log says who');
     like($daemon->ask($list, \@who)->body, qr/"name":"mailer"/, 'and changes nothing');
+    like($daemon->log, qr{^tokengated: GET /execute/Tokens/list status=200 ok=$_->[0] user=shop service=cpanel via=token token=$_->[1]$}m, "in the log: $_->[1]")
+        for [1, 'manager'], [0, 'mailer'];
     $daemon->stop;
 
     my $trusting = Tokengate::Daemon->new(store => $store->path, web_user => (getpwuid $>)[0], options => ['--server-login'])->start;
@@ -138,7 +160,20 @@ subtest 'links and sessions' => sub {
     my $daemon = Tokengate::Daemon->new(store => $store->path)->start;
     my $call   = sub ($name, $cookie, @more) { $daemon->ask("POST /tokengate/api/$name", [@page, $cookie ? "Cookie: $cookie" : (), @more], body => '{}') };
     is($call->('session', undef)->status, 401, 'without a session');
-    my $cookie = sign_in($daemon, make_link($daemon));
+    my $used   = make_link($daemon);
+    my $cookie = sign_in($daemon, $used);
+    my $logged = sub ($call, $result, $who, $what) { like($daemon->log, qr{^tokengated: POST /$call $result $who token=-$}m, "in the log: $what") };
+    my @shop   = ('user=shop service=cpanel via=shell', 'user=shop service=cpanel via=session');
+    $logged->('link',                'status=200 ok=1', $shop[0], 'a link');
+    $logged->('tokengate/api/login', 'status=200 ok=1', $shop[1], 'who signed in');
+    is(sign_in($daemon, $used), undef, 'a link works once');
+    $logged->('tokengate/api/login', 'status=200 ok=0', 'user=- service=- via=-', 'a sign-in that failed');
+    $daemon->ask('POST /link', [$page[1]], body => '{"user":"nobody-here","service":"whm"}', door => '.login');
+    $logged->('link', 'status=404 ok=0', 'user=nobody-here service=whm via=shell', 'a link for nobody');
+    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"names":["none"]}')->status, 200, 'a change');
+    $logged->('tokengate/api/revoke', 'status=200 ok=0', $shop[1], '... which was refused');
+    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"names":["mailer"]}')->status, 200, 'a change');
+    $logged->('tokengate/api/revoke', 'status=200 ok=1', $shop[1], '... which was not');
     like($call->('session', $cookie)->body, qr/"user":"shop"/, 'with one');
     is($call->('session', "$cookie; $cookie")->status, 200, 'the cookie twice');
     is($call->('session', "__Secure-tokengate=planted; $cookie")->status, 200, "a neighbour's cookie besides");
@@ -177,7 +212,7 @@ subtest 'links and sessions' => sub {
     my $renamed = sign_in($daemon, make_link($daemon, 'renamed'));
     is($call->('logout', $renamed, 'X-Tokengate-As: renamed/cpanel')->status, 200, 'log out');
     is($call->('session', $renamed)->status, 401, 'ends the session');
-    unlike($daemon->log, qr/\Q$_\E/, 'the log holds no key') for $cookie =~ s/.*=//r, $renamed =~ s/.*=//r;
+    unlike($daemon->log, qr/\Q$_\E/, 'the log holds no key') for $used, $cookie =~ s/.*=//r, $renamed =~ s/.*=//r;
     $daemon->stop;
 };
 
@@ -363,6 +398,14 @@ each_server(
         }
         is($server->request('GET /json-api/api_token_list', [identity(reseller => 'whm', 'keeper')])->status, 401, 'a client cannot name itself');
         $server->backend->seen;
+
+        for (['https://cpanel', 200], ['https://example.com', 403]) {
+            my ($origin, $status) = @$_;
+            is($server->request('POST /execute/Tokens/revoke', ["Authorization: $manager", "Origin: $origin"], body => 'name=nobody')->status,
+                $status, "a change by a page of $origin");
+            is($server->request('POST /json-api/api_token_revoke', ["Authorization: $keeper", "Origin: $origin"], body => 'token_name=nobody')->status,
+                $status, '... and on whm');
+        }
 
         # The web server verifies a token when the head of a request has come; its body may take long.
         my $stalled = sub ($name, $secret, $meanwhile) {

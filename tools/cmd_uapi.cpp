@@ -73,14 +73,6 @@ void print_reply(const std::string& body, const std::string& output) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-/// Whether the call did what it was for, as its envelope says. Both forms are compact, and escape texts.
-bool succeeded(const std::string& body, Service service) {
-  const bool whm = service == Service::kWhm;
-  const auto holds = [&](const char* text) { return body.find(text) != std::string::npos; };
-  return whm ? holds(R"("result":1,"version":1)") || holds("<result>1</result><version>1</version>")
-             : holds(R"("status":1,"warnings":)") || holds("<status>1</status><warnings");
-}
-
 Code call(const Context& context, const Options& options, Service service) {
   const std::string& output = context.json ? "json" : options.output;
   if (output != "json" && output != "jsonpretty" && output != "xml" && output != "yaml") {
@@ -108,7 +100,7 @@ Code call(const Context& context, const Options& options, Service service) {
     throw Failure(Code::kInvalid, fmt::format("there is no function \"{}\"", options.function));
   }
   print_reply(reply.body, output);
-  return succeeded(reply.body, service) ? Code::kOk : Code::kRefused;
+  return reply.ok ? Code::kOk : Code::kRefused;
 }
 
 void add_common(CLI::App* verb, Options& options) {

@@ -30,10 +30,6 @@ HttpReply plain(int status, std::string_view text) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::string(text) + '\n'};
 }
 
-HttpReply sent(const manage::Reply& reply) {
-  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
-}
-
 HttpReply page_reply(int status, const json& body) {
   return {status, {{"Content-Type", "application/json"}}, body.dump()};
 }
@@ -124,6 +120,18 @@ bool is_another_sites_doing(const HttpRequest& request) {
   return request.has("Sec-Fetch-Site") && (site == nullptr || (*site != "same-origin" && *site != "none"));
 }
 
+/// A link that is clicked in a mail comes from no site, but is not the user's own doing either. And a browser
+/// that says no more than the origin of a form says at least that.
+bool is_another_hosts_doing(const HttpRequest& request) {
+  const std::string* mode = request.header("Sec-Fetch-Mode");
+  if (mode == nullptr || *mode == "navigate") return true;
+  if (!request.has("Origin")) return false;
+  const std::string* origin = request.header("Origin");
+  const std::string* host = request.header("Host");
+  if (origin == nullptr || host == nullptr || host->empty()) return true;
+  return *origin != "https://" + *host && *origin != "http://" + *host;
+}
+
 // What the web server says of a caller: of each the first two, of a token all five.
 constexpr std::string_view kUser = "X-Tokengate-User";
 constexpr std::string_view kService = "X-Tokengate-Service";
@@ -168,6 +176,7 @@ struct Site::Visit {
   int64_t now_unix_s = 0;
   bool identified = false;
   manage::Identity caller;
+  bool refused = false;  ///< though with status 200
   /// Opened for each request once its sender is known: a store that was replaced is followed, and none is
   /// held open in between.
   Result<Admin> store{{Code::kStore, "the store was not opened"}, {}};
@@ -201,10 +210,10 @@ HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s
     protect(&reply);
     const manage::Identity& caller = visit.caller;
     const bool known = visit.identified;
-    log_line("{} {} status={} user={} service={} via={} token={}", LogWord{request.method},
-             LogWord{request.path}, reply.status, LogWord{known ? std::string_view(caller.user) : ""},
-             known ? service_name(caller.service) : "-", known ? via_name(caller.via) : "-",
-             LogWord{known ? std::string_view(caller.token) : ""});
+    log_line("{} {} status={} ok={:d} user={} service={} via={} token={}", LogWord{request.method},
+             LogWord{request.path}, reply.status, reply.status < 400 && !visit.refused,
+             LogWord{known ? std::string_view(caller.user) : ""}, known ? service_name(caller.service) : "-",
+             known ? via_name(caller.via) : "-", LogWord{known ? std::string_view(caller.token) : ""});
     return reply;
   } catch (const std::exception& problem) {
     log_line("{}", problem.what());
@@ -237,6 +246,11 @@ HttpReply Site::page(const HttpRequest& request, const Asset& asset) {
   return {200, {{"Content-Type", std::string(asset.content_type)}}, std::string(asset.content)};
 }
 
+HttpReply Site::sent(const manage::Reply& reply, Visit* visit) {
+  visit->refused = !reply.ok;
+  return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
+}
+
 HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_view name) {
   if (request.method != "POST") return page_refusal(405, "Calls of the page are POST requests.");
   if (!comes_from_the_page(request)) return page_refusal(403, "This is not a request of the page itself.");
@@ -259,7 +273,7 @@ HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_
                           {request.method, request.path, request.query, "application/json", request.body,
                            visit->caller, visit->now_unix_s},
                           name);
-  return sent(reply);
+  return sent(reply, visit);
 }
 
 /// Whose session the request came with; null if that is nobody's, or not clear.
@@ -289,10 +303,14 @@ HttpReply Site::log_out(const HttpRequest& request) {
 /// Scripts come with a token, through the web server. What a browser sends along by itself, a cookie or the
 /// login of a person, counts for nothing here: another site could have made it send the request.
 HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
-  if (is_another_sites_doing(request)) {
-    return plain(403, "The management API answers no call that another site made a browser send.");
+  const std::string_view path = request.path;
+  const bool known = identify_by_headers(request, visit);
+  const Admin::Access access = access_of(path.substr(path.rfind('/') + 1));
+  if (is_another_sites_doing(request) ||
+      (access == Admin::Access::kReadWrite && is_another_hosts_doing(request))) {
+    return plain(403, "The management API answers no call that another site or a link made a browser send.");
   }
-  if (!identify_by_headers(request, visit) || visit->caller.via != manage::Identity::Via::kToken) {
+  if (!known || visit->caller.via != manage::Identity::Via::kToken) {
     std::string text =
         "The management API is reached through the web server, which verifies the token first.";
     std::string_view field = unusable_field(request, true);
@@ -305,13 +323,13 @@ HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
   const manage::Request call = {
       request.method, request.path,  request.query,     type == nullptr ? "" : *type,
       request.body,   visit->caller, visit->now_unix_s, request.has("Content-Encoding")};
-  if (type == nullptr) return sent(manage::refuse_api(call, 400, "There is more than one Content-Type."));
-  const std::string_view path = request.path;
+  if (type == nullptr)
+    return sent(manage::refuse_api(call, 400, "There is more than one Content-Type."), visit);
   try {
-    Admin& store = open_store(visit, access_of(path.substr(path.rfind('/') + 1)));
-    return sent(manage::answer_api(store, options_.settings, call));
+    Admin& store = open_store(visit, access);
+    return sent(manage::answer_api(store, options_.settings, call), visit);
   } catch (const StoreAway&) {
-    return sent(manage::refuse_api(call, 503, kStoreAway));
+    return sent(manage::refuse_api(call, 503, kStoreAway), visit);
   }
 }
 
@@ -344,10 +362,14 @@ void Site::identify_by_session(const Guest& guest, bool check_account, Visit* vi
     Result<Account> account = visit->store.value.find_account(guest.user);
     if (!account.ok() || account.value.id != guest.account_id) return;
   }
+  name_guest(guest, manage::Identity::Via::kSession, visit);
+}
+
+void Site::name_guest(const Guest& guest, manage::Identity::Via via, Visit* visit) {
   visit->caller = {};
   visit->caller.user = guest.user;
   visit->caller.service = guest.service;
-  visit->caller.via = manage::Identity::Via::kSession;
+  visit->caller.via = via;
   visit->identified = true;
 }
 
@@ -363,6 +385,7 @@ HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
   }
   Guest guest{.user = wanted["user"]};
   guest.service = wanted["service"] == "whm" ? Service::kWhm : Service::kCpanel;
+  name_guest(guest, manage::Identity::Via::kShell, visit);
   Result<Account> account = open_store(visit, Admin::Access::kReadOnly).find_account(guest.user);
   if (!account.ok()) return page_refusal(404, account.status.message);
   guest.account_id = account.value.id;
@@ -380,10 +403,14 @@ HttpReply Site::redeem_link(const HttpRequest& request, Visit* visit) {
     session = sessions_.redeem(wanted["key"].get<std::string>(), visit->now_unix_s);
   }
   if (!session) {
+    visit->refused = true;
     return page_refusal(
         200, "This link does not work, or no longer: links work once, for ten minutes. Make a new one.");
   }
   end_sessions(request);
+  if (const Guest* guest = sessions_.find(*session, visit->now_unix_s)) {
+    name_guest(*guest, manage::Identity::Via::kSession, visit);
+  }
   HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
   reply.headers.emplace_back(
       "Set-Cookie", fmt::format("{}={}; Path={}; Max-Age={}; Secure; HttpOnly; SameSite=Strict", kCookie,

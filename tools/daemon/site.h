@@ -45,6 +45,7 @@ class Site {
   struct Visit;
   HttpReply route(Door door, const HttpRequest& request, Visit* visit);
   static HttpReply page(const HttpRequest& request, const Asset& asset);
+  static HttpReply sent(const manage::Reply& reply, Visit* visit);
   HttpReply page_call(const HttpRequest& request, Visit* visit, std::string_view name);
   HttpReply log_out(const HttpRequest& request);
   HttpReply api_call(const HttpRequest& request, Visit* visit);
@@ -54,6 +55,7 @@ class Site {
   const Guest* find_guest(const HttpRequest& request, int64_t now_unix_s);
   static void identify_by_session(const Guest& guest, bool check_account, Visit* visit);
   void end_sessions(const HttpRequest& request);
+  static void name_guest(const Guest& guest, manage::Identity::Via via, Visit* visit);
   Admin& open_store(Visit* visit, Admin::Access access) const;
   bool is_web_server(const HttpRequest& request) const;
 

@@ -66,7 +66,7 @@ class ApiCall {
       : request_(request), path_(take_apart(request.path)), called_(called_by(path_)) {}
 
   Reply answer(Admin& admin, const Settings& settings) {
-    if (path_.family.empty()) return json_reply({{"error", "There is no such API here."}}, 404);
+    if (path_.family.empty()) return json_reply({{"error", "There is no such API here."}}, false, 404);
     Outcome outcome;
     try {
       outcome = repeat([&] { return run(admin, settings); });
@@ -77,7 +77,7 @@ class ApiCall {
   }
 
   Reply refuse(int status, const std::string& text) {
-    if (path_.family.empty()) return json_reply({{"error", text}}, status);
+    if (path_.family.empty()) return json_reply({{"error", text}}, false, status);
     try {
       read_selectors(Params::read(request_));
     } catch (const Refused&) {  // NOLINT(bugprone-empty-catch): then its path says what it is

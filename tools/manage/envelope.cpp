@@ -96,27 +96,27 @@ void add_value(pugi::xml_node parent, const std::string& name, const Json& value
   }
 }
 
-Reply xml_reply(const Json& json, const char* root) {
+Reply xml_reply(const Json& json, bool ok, const char* root) {
   pugi::xml_document document;
   // API 2's replies have their root as their one member.
   const bool own_root = json.size() == 1 && json.contains("cpanelresult");
   add_value(document, own_root ? "cpanelresult" : root, own_root ? json["cpanelresult"] : json);
   std::ostringstream text;
   document.save(text, "", pugi::format_raw | pugi::format_no_declaration, pugi::encoding_utf8);
-  return {200, "text/xml; charset=\"utf-8\"", text.str()};
+  return {200, "text/xml; charset=\"utf-8\"", text.str(), ok};
 }
 
 }  // namespace
 
-Reply json_reply(const Json& json, int status) {
+Reply json_reply(const Json& json, bool ok, int status) {
   return {status, "application/json; charset=\"utf-8\"",
-          json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace)};
+          json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace), ok};
 }
 
 Reply enveloped(const Called& called, const Outcome& outcome) {
   const Json json = reply_of(called, outcome);
-  if (!called.xml) return json_reply(json);
-  return xml_reply(json, called.shape == Shape::kUapiWrapped ? "cpanelresult" : "result");
+  if (!called.xml) return json_reply(json, outcome.ok);
+  return xml_reply(json, outcome.ok, called.shape == Shape::kUapiWrapped ? "cpanelresult" : "result");
 }
 
 }  // namespace tokengate::manage

@@ -44,7 +44,7 @@ struct Outcome {
 Reply enveloped(const Called& called, const Outcome& outcome);
 
 /// One JSON value as a reply: compact, so that clients that look for `"status":1` find it.
-Reply json_reply(const Json& json, int status = 200);
+Reply json_reply(const Json& json, bool ok, int status = 200);
 
 }  // namespace tokengate::manage
 

@@ -340,7 +340,7 @@ const char* field_name(Field field) {
 Reply page_refusal(const Refused& refused, int status = 200) {
   Json json = {{"ok", false}, {"error", refused.text}};
   if (const char* field = field_name(refused.field)) json["field"] = field;
-  return json_reply(json, status);
+  return json_reply(json, false, status);
 }
 
 }  // namespace
@@ -357,7 +357,7 @@ Reply answer_page(Admin& admin, const Settings& settings, const Request& request
         if (!input.is_object()) throw Refused{"The request is not a JSON object."};
         return repeat([&] {
           Operations operations(admin, settings, request, "page");
-          return json_reply({{"ok", true}, {"data", function.run(operations, input)}});
+          return json_reply({{"ok", true}, {"data", function.run(operations, input)}}, true);
         });
       } catch (const Refused& refused) {
         return page_refusal(refused);

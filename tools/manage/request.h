@@ -49,6 +49,7 @@ struct Reply {
   int status = 200;
   std::string content_type;
   std::string body;
+  bool ok = false;  ///< done as asked; what is refused or fails mostly has status 200 too
 };
 
 /// What the admin can set; one value for all requests of a front end.
