@@ -170,9 +170,9 @@ subtest 'links and sessions' => sub {
     $logged->('tokengate/api/login', 'status=200 ok=0', 'user=- service=- via=-', 'a sign-in that failed');
     $daemon->ask('POST /link', [$page[1]], body => '{"user":"nobody-here","service":"whm"}', door => '.login');
     $logged->('link', 'status=404 ok=0', 'user=nobody-here service=whm via=shell', 'a link for nobody');
-    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"names":["none"]}')->status, 200, 'a change');
+    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"tokens":[{"name":"none","id":2}],"with_children":false}')->status, 200, 'a change');
     $logged->('tokengate/api/revoke', 'status=200 ok=0', $shop[1], '... which was refused');
-    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"names":["mailer"]}')->status, 200, 'a change');
+    is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"tokens":[{"name":"mailer","id":2}],"with_children":false}')->status, 200, 'a change');
     $logged->('tokengate/api/revoke', 'status=200 ok=1', $shop[1], '... which was not');
     like($call->('session', $cookie)->body, qr/"user":"shop"/, 'with one');
     is($call->('session', "$cookie; $cookie")->status, 200, 'the cookie twice');

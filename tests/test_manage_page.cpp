@@ -9,6 +9,10 @@ namespace {
 constexpr Service kCpanel = Service::kCpanel;
 constexpr Service kWhm = Service::kWhm;
 
+TestJson named(const char* name, uint64_t id) {
+  return {{"name", name}, {"id", id}};
+}
+
 struct Page : ManageFixture {
   Page() {
     ck_assert_int_eq(setenv("TZ", "Europe/Berlin", 1), 0);
@@ -90,25 +94,29 @@ START_TEST(a_token_goes_its_way) {
       R"({"name":"ci","id":1,"account":"shop","service":"cpanel","full_access":false,"read_only":true,
       "acls":["email"],"addresses":["192.0.2.7"],"created_unix_s":1800000000,"not_before_unix_s":0,
       "expires_unix_s":1814479199,"last_used_unix_s":null,"last_address":null,"use_count":0,"note":"for <b>CI</b>",
-      "parent":null,"former_secret_until_unix_s":null})");
-  page.ok("update", {{"name", "ci"}, {"note", ""}, {"expires_on", nullptr}});
+      "parent":null,"parent_id":null,"former_secret_until_unix_s":null})");
+  page.ok("update", {{"name", "ci"}, {"id", 1}, {"note", ""}, {"expires_on", nullptr}});
   const TestJson listed = page.ok("tokens")["tokens"][0];
   ck_assert(listed["note"].get<std::string>().empty() && listed["expires_unix_s"].is_null() &&
             listed["acls"][0] == "email" && listed["read_only"] == true);
-  ck_assert(page.ok("update", {{"name", "ci"}, {"full_access", true}})["token"]["full_access"] == true);
+  ck_assert(page.ok("update", {{"name", "ci"}, {"id", 1}, {"full_access", true}})["token"]["full_access"] ==
+            true);
   ck_assert(
-      page.ok("update", {{"name", "ci"}, {"full_access", false}, {"acls", {"dns"}}})["token"]["acls"][0] ==
+      page.ok("update",
+              {{"name", "ci"}, {"id", 1}, {"full_access", false}, {"acls", {"dns"}}})["token"]["acls"][0] ==
       "dns");
-  ck_assert(page.ok("rename", {{"name", "ci"}, {"new_name", "deploy"}})["token"]["name"] == "deploy");
-  const TestJson rotated = page.ok("rotate", {{"name", "deploy"}, {"overlap_s", 60}});
+  ck_assert(page.ok("rename", {{"name", "ci"}, {"id", 1}, {"new_name", "deploy"}})["token"]["name"] ==
+            "deploy");
+  const TestJson rotated = page.ok("rotate", {{"name", "deploy"}, {"id", 1}, {"overlap_s", 60}});
   ck_assert(rotated["token"]["former_secret_until_unix_s"] == kNow + 60 &&
             rotated["secret"] != made["secret"]);
   page.ok("create", {{"name", "full"}, {"full_access", true}, {"expires_on", nullptr}});
   page.caller = page.with_token("shop", kCpanel, "full");
   page.ok("create", {{"name", "child"}, {"acls", {"email"}}});
   page.caller = Page::person("shop", kCpanel);
-  ck_assert(page.ok("tokens")["tokens"][0]["parent"] == "full");
-  ck_assert(page.ok("revoke", {{"names", {"full"}}, {"with_children", true}})["revoked"] == 2);
+  const TestJson child = page.ok("tokens")["tokens"][0];
+  ck_assert(child["parent"] == "full" && child["parent_id"] == 2);
+  ck_assert(page.ok("revoke", {{"tokens", {named("full", 2)}}, {"with_children", true}})["revoked"] == 2);
   ck_assert(page.ok("revoke_all")["revoked"] == 1);
   ck_assert(page.ok("tokens")["tokens"].empty());
 }
@@ -137,22 +145,35 @@ START_TEST(refusals_name_the_input) {
       {"create", R"({"name":"x","acls":["email"],"account":"other"})", ""},
       {"create", R"({"name":"x","acls":["email"],"service":"whm"})", ""},
       {"create", R"({"name":"x","acls":["email"],"service":"ftp"})", ""},
-      {"rename", R"({"name":"ci","new_name":"a/b"})", "new_name"},
-      {"rename", R"({"name":"none","new_name":"b"})", "name"},
-      {"update", R"({"name":"none"})", "name"},
-      {"update", R"({"name":"ci","acls":[]})", "acls"},
-      {"rotate", R"({"name":"ci"})", ""},
-      {"rotate", R"({"name":"ci","overlap_s":-1})", ""},
-      {"rotate", R"({"name":"ci","overlap_s":"60"})", ""},
-      {"revoke", R"({"names":[]})", ""},
-      {"revoke", R"({"names":["ci","none"]})", "name"},
+      {"rename", R"({"name":"ci","id":1,"new_name":"a/b"})", "new_name"},
+      {"rename", R"({"name":"none","id":1,"new_name":"b"})", "name"},
+      {"update", R"({"name":"none","id":1})", "name"},
+      {"update", R"({"name":"ci","id":1,"acls":[]})", "acls"},
+      {"rotate", R"({"name":"ci","id":1})", ""},
+      {"rotate", R"({"name":"ci","id":1,"overlap_s":-1})", ""},
+      {"rotate", R"({"name":"ci","id":1,"overlap_s":"60"})", ""},
+      {"rename", R"({"name":"ci","new_name":"b"})", ""},
+      {"rename", R"({"name":"ci","id":2,"new_name":"b"})", "name"},
+      {"update", R"({"name":"ci","note":"x"})", ""},
+      {"update", R"({"name":"ci","id":2,"note":"x"})", "name"},
+      {"rotate", R"({"name":"ci","overlap_s":60})", ""},
+      {"rotate", R"({"name":"ci","id":2,"overlap_s":60})", "name"},
+      {"rotate", R"({"name":"ci","id":"1","overlap_s":60})", ""},
+      {"revoke", R"({"tokens":[],"with_children":false})", ""},
+      {"revoke", R"({"tokens":["ci"],"with_children":false})", ""},
+      {"revoke", R"({"tokens":[{"name":"ci"}],"with_children":false})", ""},
+      {"revoke", R"({"tokens":[{"name":"ci","id":1}]})", ""},
+      {"revoke", R"({"tokens":[{"name":"ci","id":2}],"with_children":false})", "name"},
+      {"revoke", R"({"tokens":[{"name":"ci","id":1}],"with_children":false,"made":1})", ""},
+      {"revoke", R"({"tokens":[{"name":"ci","id":1},{"name":"none","id":2}],"with_children":false})", "name"},
       {"set_active", R"({"account":"shop","active":false})", ""},
       {"accounts", R"([])", ""},
   };
   Page page;
   page.ok("create", {{"name", "ci"}, {"acls", {"email"}}});
   const uint64_t changes = page.changes();
-  ck_assert(page.page("update", {{"name", "ci"}, {"note", std::string(201, 'a')}})["field"] == "note");
+  ck_assert(page.page("update", {{"name", "ci"}, {"id", 1}, {"note", std::string(201, 'a')}})["field"] ==
+            "note");
   // One address more than a token takes.
   TestJson many = TestJson::array();
   for (int i = 0; i <= page.ok("session")["max_addresses"].get<int>(); ++i)
@@ -160,7 +181,8 @@ START_TEST(refusals_name_the_input) {
   ck_assert_uint_eq(many.size(), 101);
   for (const char* function : {"create", "update"}) {
     const TestJson reply = page.page(
-        function, {{"name", *function == 'c' ? "x" : "ci"}, {"acls", {"email"}}, {"addresses", many}});
+        function,
+        {{"name", *function == 'c' ? "x" : "ci"}, {"id", 1}, {"acls", {"email"}}, {"addresses", many}});
     ck_assert(reply["ok"] == false && reply["field"] == "addresses" &&
               reply["error"].get<std::string>().find("at most 100") != std::string::npos);
     ck_assert_uint_eq(page.changes(), changes);
@@ -182,11 +204,14 @@ START_TEST(what_an_account_has_lost_may_stay_where_it_was) {
   page.ok("create", {{"name", "ci"}, {"acls", {"email", "dns"}}});
   page.ok("create", {{"name", "other"}, {"acls", {"dns"}}});
   ck_assert_ok(page.admin.deny_acls(change_at(), "shop", kCpanel, {"email"}));
-  ck_assert(page.ok("update",
-                    {{"name", "ci"}, {"acls", {"email", "dns"}}, {"note", "new"}})["token"]["note"] == "new");
-  ck_assert(page.page("update", {{"name", "other"}, {"acls", {"email", "dns"}}})["field"] == "acls");
-  page.ok("update", {{"name", "ci"}, {"acls", {"dns"}}});
-  ck_assert(page.page("update", {{"name", "ci"}, {"acls", {"email", "dns"}}})["field"] == "acls");
+  ck_assert(
+      page.ok("update",
+              {{"name", "ci"}, {"id", 1}, {"acls", {"email", "dns"}}, {"note", "new"}})["token"]["note"] ==
+      "new");
+  ck_assert(page.page("update", {{"name", "other"}, {"id", 2}, {"acls", {"email", "dns"}}})["field"] ==
+            "acls");
+  page.ok("update", {{"name", "ci"}, {"id", 1}, {"acls", {"dns"}}});
+  ck_assert(page.page("update", {{"name", "ci"}, {"id", 1}, {"acls", {"email", "dns"}}})["field"] == "acls");
 }
 END_TEST
 
@@ -232,6 +257,38 @@ START_TEST(a_token_lists_its_own_account_alone) {
 }
 END_TEST
 
+START_TEST(what_was_made_meanwhile_is_asked_about_first) {
+  Page page;
+  page.ok("create", {{"name", "maker"}, {"full_access", true}, {"expires_on", nullptr}});
+  const auto make = [&](const char* maker, const char* name) {
+    page.caller = page.with_token("shop", kCpanel, maker);
+    page.ok("create", {{"name", name}, {"full_access", true}, {"expires_on", nullptr}});
+    page.caller = Page::person("shop", kCpanel);
+  };
+  const auto refused = [&](const TestJson& made, bool with_children) {
+    const uint64_t changes = page.changes();
+    const TestJson reply = page.page(
+        "revoke", {{"tokens", {named("maker", 1)}}, {"with_children", with_children}, {"made", made}});
+    ck_assert_uint_eq(page.changes(), changes);
+    ck_assert_msg(reply["ok"] == false && reply["field"] == "made", "%s", reply.dump().c_str());
+    return reply["error"].get<std::string>();
+  };
+  make("maker", "child");
+  make("child", "a-grandchild");
+  for (bool with_children : {false, true}) {
+    ck_assert_view_eq(refused(TestJson::array(), with_children),
+                      "Nothing was revoked: what it would end made more meanwhile, “a-grandchild”, “child”.");
+    ck_assert(refused({2}, with_children).find("a-grandchild") != std::string::npos);
+  }
+  // What is named itself, and what is known, is not asked about; nor is anything, if no list is given.
+  ck_assert(page.ok("revoke", {{"tokens", {named("maker", 1), named("a-grandchild", 3)}},
+                               {"with_children", false},
+                               {"made", {2}}})["revoked"] == 2);
+  make("child", "last");
+  ck_assert(page.ok("revoke", {{"tokens", {named("child", 2)}}, {"with_children", true}})["revoked"] == 2);
+}
+END_TEST
+
 START_TEST(administrators_reach_their_accounts_and_no_others) {
   Page page;
   ck_assert_ok(page.admin.grant_acls(change_at(), "reseller", kWhm, {"suspend-acct"}));
@@ -273,6 +330,7 @@ Suite* suite() {
   tcase_add_test(tcase, what_an_account_has_lost_may_stay_where_it_was);
   tcase_add_test(tcase, suspending_takes_a_privilege);
   tcase_add_test(tcase, a_token_lists_its_own_account_alone);
+  tcase_add_test(tcase, what_was_made_meanwhile_is_asked_about_first);
   tcase_add_test(tcase, administrators_reach_their_accounts_and_no_others);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -2,19 +2,20 @@
 // end.
 //
 // `scope` below stands for `account?, service?`: whose tokens; the caller's own if absent.
+// `id`, beside each `name`, is the token's that was shown under it: another of that name is refused.
 //   session {}                     -> user, service, services, via, token, administrator, can_choose_account,
-//   now_unix_s,
-//                                     utc_offset_s, time_zone, soon_days, max_addresses, max_note_bytes,
-//                                     name_rule
+//                                     now_unix_s, utc_offset_s, time_zone, soon_days, max_addresses,
+//                                     max_note_bytes, name_rule
 //   account {scope}                -> user, owner, service, active, tokens_enabled, may_administer, acls:
-//   name, group,
-//                                     description, warning of each that a new token can be given
+//                                     name, group, description, warning of each that a new token can be given
 //   tokens {scope}                 -> tokens
 //   create {scope, name, full_access | acls, expires_on, addresses, read_only, note}  -> token, secret
-//   update {scope, name, …}        -> token; what is absent stays; new_name renames
-//   rename {scope, name, new_name} -> token
-//   rotate {scope, name, overlap_s}                -> token, secret
-//   revoke {scope, names, with_children}, revoke_all {scope}                          -> revoked
+//   update {scope, name, id, …}    -> token; what is absent stays; new_name renames
+//   rename {scope, name, id, new_name}             -> token
+//   rotate {scope, name, id, overlap_s}            -> token, secret
+//   revoke {scope, tokens: [{name, id}], with_children, made?}                        -> revoked
+//     made: the ids of all that these tokens were shown to have made; if there are others, nothing is revoked
+//   revoke_all {scope}             -> revoked
 //   accounts {}                    -> accounts
 //   set_active {account, active}, set_tokens_enabled {account, enabled}               -> nothing
 // Times are UNIX seconds, null for never. `expires_on` is a day, YYYY-MM-DD, of which it means the last
@@ -24,6 +25,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <set>
 
 #include "acl_words.h"
 #include "functions.h"
@@ -79,6 +81,24 @@ std::optional<std::vector<std::string>> texts_if_any(const Json& input, const ch
     texts.push_back(element.get<std::string>());
   }
   return texts;
+}
+
+uint64_t id_of(const Json& value) {
+  if (!value.is_number_unsigned()) wrong_type("id");
+  return value.get<uint64_t>();
+}
+
+/// The name of the token that `input` means, by name and id. Operations, and the change too, see no older
+/// store than this does: a name that is taken over afterwards makes all of it be done anew.
+std::string token_name(const Operations& operations, const Scope& scope, const Json& input) {
+  std::string name = text(input, "name");
+  const Json* id = member(input, "id");
+  if (id == nullptr) wrong_type("id");
+  const std::optional<Token> token = operations.find(scope, name);
+  if (token && token->id != id_of(*id)) {
+    throw Refused{in_quotes(name) + " is another token by now; reload the page.", Field::kName};
+  }
+  return name;
 }
 
 /// The last second of a day in the server's time zone.
@@ -146,6 +166,7 @@ Json token_json(const Token& token, const TokenUse& use) {
                {"use_count", use.known ? Json(use.count) : Json()},
                {"note", token.note},
                {"parent", parent_json(token)},
+               {"parent_id", token.parent_id == 0 ? Json() : Json(token.parent_id)},
                {"former_secret_until_unix_s", nullptr}};
   if (token.former_secret_until_unix_s)
     json["former_secret_until_unix_s"] = *token.former_secret_until_unix_s;
@@ -249,17 +270,17 @@ Json create(Operations& operations, const Json& input) {
 }
 
 Json update(Operations& operations, const Json& input) {
+  const Scope scope = scope_of(operations, input);
   Wish wish = wish_of(input);
   wish.name = text_if_any(input, "new_name");
-  const Token token =
-      operations.update(scope_of(operations, input), text(input, "name"), wish, Omitted::kKept);
+  const Token token = operations.update(scope, token_name(operations, scope, input), wish, Omitted::kKept);
   return {{"token", token_json(operations, token)}};
 }
 
 Json rename(Operations& operations, const Json& input) {
   const Scope scope = scope_of(operations, input);
   const std::string new_name = text(input, "new_name");
-  operations.rename(scope, text(input, "name"), new_name);
+  operations.rename(scope, token_name(operations, scope, input), new_name);
   const std::optional<Token> token = operations.find(scope, new_name);
   return {{"token", token ? token_json(operations, *token) : Json()}};
 }
@@ -267,15 +288,49 @@ Json rename(Operations& operations, const Json& input) {
 Json rotate(Operations& operations, const Json& input) {
   const Json* overlap = member(input, "overlap_s");
   if (overlap == nullptr || !overlap->is_number_integer()) wrong_type("overlap_s");
-  return issued_json(operations, operations.rotate(scope_of(operations, input), text(input, "name"),
-                                                   overlap->get<int64_t>()));
+  const Scope scope = scope_of(operations, input);
+  return issued_json(operations,
+                     operations.rotate(scope, token_name(operations, scope, input), overlap->get<int64_t>()));
+}
+
+/// Refuses if the tokens `named` made any that are in neither set, directly or through others.
+void require_known_children(const std::vector<Token>& family, const std::set<uint64_t>& named,
+                            const std::set<uint64_t>& known) {
+  // A token is younger than its maker, but the list is in the order of names.
+  std::set<uint64_t> line = named;
+  for (size_t before = 0; before != line.size();) {
+    before = line.size();
+    for (const Token& token : family) {
+      if (line.contains(token.parent_id)) line.insert(token.id);
+    }
+  }
+  std::string names;
+  for (const Token& token : family) {
+    const bool is_new = line.contains(token.id) && !named.contains(token.id) && !known.contains(token.id);
+    if (is_new && names.size() < 200) names += (names.empty() ? "" : ", ") + in_quotes(token.name);
+  }
+  if (names.empty()) return;
+  throw Refused{"Nothing was revoked: what it would end made more meanwhile, " + names + ".", Field::kMade};
 }
 
 Json revoke(Operations& operations, const Json& input) {
-  const std::optional<std::vector<std::string>> names = texts_if_any(input, "names");
-  if (!names || names->empty()) wrong_type("names");
-  const bool with_children = flag_if_any(input, "with_children").value_or(false);
-  return {{"revoked", operations.revoke(scope_of(operations, input), *names, with_children)}};
+  const Scope scope = scope_of(operations, input);
+  const Json* tokens = member(input, "tokens");
+  if (tokens == nullptr || !tokens->is_array() || tokens->empty()) wrong_type("tokens");
+  std::vector<std::string> names;
+  std::set<uint64_t> named;
+  for (const Json& token : *tokens) {
+    if (!token.is_object()) wrong_type("tokens");
+    names.push_back(token_name(operations, scope, token));
+    named.insert(id_of(token.at("id")));
+  }
+  if (const Json* made = member(input, "made")) {
+    if (!made->is_array()) wrong_type("made");
+    std::set<uint64_t> known;
+    for (const Json& id : *made) known.insert(id_of(id));
+    require_known_children(operations.list(scope), named, known);
+  }
+  return {{"revoked", operations.revoke(scope, names, flag(input, "with_children"))}};
 }
 
 Json revoke_all(Operations& operations, const Json& input) {
@@ -333,6 +388,8 @@ const char* field_name(Field field) {
       return "addresses";
     case Field::kNote:
       return "note";
+    case Field::kMade:
+      return "made";
   }
   return nullptr;
 }

@@ -9,7 +9,7 @@
 namespace tokengate::manage {
 
 /// The input that a refusal is about.
-enum class Field { kNone, kName, kNewName, kAcls, kExpires, kAddresses, kNote };
+enum class Field { kNone, kName, kNewName, kAcls, kExpires, kAddresses, kNote, kMade };
 
 /// Thrown. `text` is one sentence for the caller; it holds no secret.
 struct Refused {

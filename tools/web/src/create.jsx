@@ -14,7 +14,7 @@ export function CreateToken({ session, account, tokens, scope, onIssued }) {
   const [permissions, setPermissions] = useState({ full: false, acls: [], readOnly: false });
   const [addresses, setAddresses] = useState("");
   const [note, setNote] = useState("");
-  const { busy, submit, problemOf, generalProblem } = useSubmit();
+  const { busy, submit, problemOf, generalProblem } = useSubmit("name", "acls", "expires_on", "addresses", "note");
   const wrongName = nameProblem(name, tokens.map((token) => token.name));
 
   const create = submit(async () => {

@@ -15,8 +15,8 @@ export function addressList(text) {
   return text.split(/[\s,]+/).filter(Boolean);
 }
 
-/** Runs a change and keeps what the server has to say against it, by field. */
-export function useSubmit() {
+/** Runs a change and keeps what the server has to say against it: at one of the form's `fields`, or in general. */
+export function useSubmit(...fields) {
   const [failure, setFailure] = useState(null);
   const [busy, setBusy] = useState(false);
   const submit = (change) => async (event) => {
@@ -35,6 +35,6 @@ export function useSubmit() {
     busy,
     submit,
     problemOf: (field) => (failure?.field === field ? failure.message : null),
-    generalProblem: failure && !failure.field ? failure.message : null,
+    generalProblem: failure && !fields.includes(failure.field) ? failure.message : null,
   };
 }

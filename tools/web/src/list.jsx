@@ -20,7 +20,7 @@ function sorted(tokens, { key, down }) {
   return [...tokens].sort((a, b) => (down ? compare(b, a) : compare(a, b)));
 }
 
-export function TokenList({ session, account, tokens, scope, onChanged, onRefresh }) {
+export function TokenList({ session, account, tokens, scope, onChanged, onRefresh, onOutdated }) {
   const [search, setSearch] = useState("");
   const [sort, setSort] = useState({ key: "name", down: false });
   const [pageSize, setPageSize] = useState(20);
@@ -107,7 +107,7 @@ export function TokenList({ session, account, tokens, scope, onChanged, onRefres
         </nav>
       )}
       {asking && (
-        <RevokeDialog {...asking} tokens={tokens} session={session} scope={scope} onRevoked={revoked} onCancel={() => setAsking(null)} />
+        <RevokeDialog {...asking} tokens={tokens} session={session} scope={scope} onRevoked={revoked} onOutdated={onOutdated} onCancel={() => setAsking(null)} />
       )}
     </>
   );

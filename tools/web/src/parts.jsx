@@ -66,6 +66,7 @@ export function Confirm({ title, confirm, onConfirm, onCancel, children }) {
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);
+    setProblem(null);
     try {
       await onConfirm();
     } catch (error) {

@@ -32,8 +32,8 @@ export const tokenOf = (name, user = "shop", service = "cpanel") => {
 export const tokenNames = (user) => json("token", "list", user).map(({ name }) => name);
 
 /** The status that a script gets which calls the API with a token of the account. */
-export const callWith = async (secret, user = "shop") =>
-  (await fetch(`${origin}/execute/Tokens/list`, { headers: { Authorization: `cpanel ${user}:${secret}` } })).status;
+export const callWith = async (secret, user = "shop", call = "list") =>
+  (await fetch(`${origin}/execute/Tokens/${call}`, { headers: { Authorization: `cpanel ${user}:${secret}` } })).status;
 
 /** A link that opens the page once. */
 export const link = (user = "shop", service = "cpanel", { url, socket } = served) =>

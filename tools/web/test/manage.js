@@ -77,6 +77,23 @@ test("permissions, addresses, end, note and read-only are changed, each as it is
   assert.deepEqual([now.expires, now.full_access], [null, true]);
 });
 
+test("only what was touched is saved", async () => {
+  run("token", "create", "shop", "shared", "--acl", "email", "--acl", "dns", "--note", "before");
+  await signIn();
+  await follow("Manage shared");
+  await heading("Token “shared”");
+  const save = page.getByRole("button", { name: "Save", exact: true });
+  assert.ok(await save.isDisabled(), "nothing to save");
+  // Somebody else tightens it meanwhile.
+  run("token", "update", "shop", "shared", "--acl", "dns", "--read-only", "--address", "192.0.2.7", "--expires", "2051222437");
+  await page.getByLabel("Note").fill("after");
+  await saved("shared");
+  const { acls, read_only, addresses, expires, note } = tokenOf("shared");
+  assert.deepEqual([acls, read_only, addresses, expires, note], [["dns"], true, ["192.0.2.7"], 2051222437, "after"]);
+  await until(() => field("email").isChecked(), false, "what it may do now is shown");
+  assert.ok(await save.isDisabled(), "nothing more to save");
+});
+
 test("a token that has ended is changed without moving its end, or begins anew", async () => {
   await signIn("rows");
   await follow("Manage d-has-ended");

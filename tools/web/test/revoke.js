@@ -1,7 +1,7 @@
 // Ending tokens: one, the ticked ones, all; and what these made.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dialog, field, follow, heading, listed, page, press, run, said, signIn, stopping, tokenNames, until } from "./browser.js";
+import { callWith, dialog, field, follow, heading, listed, page, press, rowOf, run, said, signIn, stopping, tokenNames, tokenOf, until } from "./browser.js";
 
 const ticked = (wanted) => until(() => page.locator("tbody input:checked").count(), wanted, "ticked");
 
@@ -100,6 +100,56 @@ test("what a token made goes with it, or stays", async () => {
   await said("2 tokens are revoked.");
   await listed("d-other");
   assert.deepEqual(tokenNames("family"), ["d-other"]);
+});
+
+test("what a token made while the question stood is asked about, once", async () => {
+  const secret = run("token", "create", "family", "a-maker", "--acl", "manage-api-tokens", "--acl", "email");
+  const make = async (name) => assert.equal(await callWith(secret, "family", `create_limited?name=${name}&features=email`), 200);
+  await signIn("family");
+  await follow("Manage a-maker");
+  await heading("Token “a-maker”");
+  await press("Revoke the token");
+  await stopping("a-maker");
+  await make("b-made");
+  await press("Yes, revoke the token", dialog());
+  await dialog().getByRole("alert").filter({ hasText: "Nothing was revoked: what it would end made more meanwhile, “b-made”." }).waitFor();
+  await stopping("a-maker", "b-made");
+  await dialog().getByLabel("Also the token that it made, and what is made until then").waitFor();
+  assert.deepEqual(tokenNames("family"), ["a-maker", "b-made", "d-other"]);
+  await make("c-made");
+  await press("Revoke 2 tokens", dialog());
+  await said("3 tokens are revoked.");
+  assert.deepEqual(tokenNames("family"), ["d-other"]);
+});
+
+test("another token that took the name is left alone", async () => {
+  run("token", "create", "family", "e-taken", "--acl", "email");
+  await signIn("family");
+  await field("Select e-taken").check();
+  await press("Revoke selected (1)");
+  run("token", "revoke", "family", "e-taken");
+  run("token", "create", "family", "e-taken", "--acl", "dns");
+  await press("Yes, revoke the token", dialog());
+  await dialog().getByRole("alert").filter({ hasText: "“e-taken” is another token by now" }).waitFor();
+  await press("Cancel", dialog());
+  await press("Refresh");
+  await rowOf("e-taken").getByText("dns").waitFor();
+  assert.equal(await page.locator("tbody input:checked").count(), 0, "nor is it ticked");
+  await follow("Manage e-taken");
+  await heading("Token “e-taken”");
+  run("token", "revoke", "family", "e-taken");
+  run("token", "create", "family", "e-taken", "--acl", "email");
+  await page.getByLabel("Note").fill("for the other one");
+  for (const [form, button] of [["Permissions and limits", "Save"], ["Rotate", "Make a new secret for “e-taken”"]]) {
+    await press(button);
+    await page.getByRole("form", { name: form }).getByRole("alert").filter({ hasText: "another token by now" }).waitFor();
+  }
+  await page.getByLabel("New name").fill("e-renamed");
+  await press("Rename");
+  await page.getByRole("form", { name: "Rename" }).getByRole("alert").filter({ hasText: "another token by now" }).waitFor();
+  const { acls, note } = tokenOf("e-taken", "family");
+  assert.deepEqual([acls, note], [["email"], ""]);
+  run("token", "revoke", "family", "e-taken");
 });
 
 test("a refusal stays in the dialog", async () => {
