@@ -65,7 +65,7 @@ struct Span {
   __builtin_prefetch(page);
   __builtin_prefetch(page + kLineBytes);
   for (int line = std::max(likely - kLinesBefore, 2); line <= last; ++line) {
-    __builtin_prefetch(page + line * kLineBytes);
+    __builtin_prefetch(page + ptrdiff_t{line} * kLineBytes);
   }
 }
 
