@@ -105,7 +105,7 @@ export function App() {
     return load(loaded.scope, () => setTold({ words, at: location.hash }));
   };
 
-  const again = () => load(loaded.scope);
+  const refresh = () => load(loaded.scope);
 
   if (view.state === "loading") return <main><p role="status">Loading…</p></main>;
   if (view.state === "signed-out") return <SignedOutView />;
@@ -142,7 +142,7 @@ export function App() {
     content = <CreateToken {...shared} onIssued={setIssued} />;
   } else if (token) {
     content = (
-      <ManageToken key={token.id} {...shared} token={token} onChanged={changed} onIssued={setIssued} onOutdated={again}
+      <ManageToken key={token.id} {...shared} token={token} onChanged={changed} onIssued={setIssued} onOutdated={refresh}
         onRenamed={(name) => load(scope, () => go(hashOf(scope, "token", name), `The token is called “${name}” now.`))}
         onRevoked={(words) => load(scope, () => go(home, words))} />
     );
@@ -150,7 +150,7 @@ export function App() {
     content = <Gone name={place.name} scope={scope} />;
   } else {
     // Ticks and search are about this list, and no other account's or service's.
-    content = <TokenList key={home} {...shared} onChanged={changed} onOutdated={again} onRefresh={() => changed("The list is up to date.")} />;
+    content = <TokenList key={home} {...shared} onChanged={changed} onOutdated={refresh} onRefresh={() => changed("The list is up to date.")} />;
   }
 
   // Of other accounts, only an administrator gets at more than what the account itself would.

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import "./keyboard.js";
 import "./list.js";
 import "./whm.js";
-import { dialog, field, follow, forgetComplaints, heading, impatient, open, page, press, rowOf, signIn, visit } from "./browser.js";
+import { dialog, field, follow, forgetComplaints, heading, impatient, link, open, page, press, rowOf, signIn, visit } from "./browser.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -87,7 +87,16 @@ const views = {
     await visit("token/ends-soon", "Token “ends-soon”");
   },
   "manage, revoke": () => press("Revoke the token"),
+  "list, a link": async () => {
+    await press("Cancel", dialog());
+    await page.goto(link("shop"));
+  },
+  gone: async () => {
+    await press("Cancel", dialog());
+    await visit("token/gone", "Token “gone”");
+  },
   failed: async () => {
+    await visit("token/ends-soon", "Token “ends-soon”");
     await page.route("**/api/tokens", (route) => route.abort());
     await page.reload();
     await page.getByRole("alert").filter({ hasText: "The server could not be reached." }).waitFor();
@@ -106,7 +115,7 @@ test("every view and dialog is accessible: light and dark, wide and narrow", asy
   for (const [name, show] of Object.entries(views)) {
     await page.setViewportSize({ width: 1200, height: 800 });
     await show();
-    if (name.includes(",")) await page.getByRole("dialog", { name: /^(Suspend|Switch|Revoke) .*\?$/ }).waitFor();
+    if (name.includes(",")) await page.getByRole("dialog", { name: /^(Suspend|Switch|Revoke|Sign in) .*\?$/ }).waitFor();
     await page.evaluate(axe);
     for (const width of [1200, 380]) {
       await page.setViewportSize({ width, height: 800 });

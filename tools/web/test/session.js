@@ -1,7 +1,7 @@
 // Getting in and out.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { context, dialog, field, forgetComplaints, heading, link, page, place, press, run, signIn, tokenNames, visit, warned } from "./browser.js";
+import { context, dialog, field, forgetComplaints, heading, link, page, place, press, run, said, signIn, tokenNames, tokenOf, until, visit, warned } from "./browser.js";
 
 const { PAGE_URL } = process.env;
 
@@ -82,6 +82,30 @@ test("a link that somebody else opened signs nobody out, and a secret stays only
   await heading("API tokens of keys");
   assert.equal(place(), "/keys/cpanel");
   assert.ok(!(await page.content()).includes(shown), "the secret has gone with its owner");
+});
+
+test("an answer that comes when somebody else has signed in is for nobody", async () => {
+  run("token", "create", "shop", "late", "--acl", "email");
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route("**/api/rotate", async (route) => {
+    const response = await route.fetch();
+    await held;
+    await route.fulfill({ response });
+  });
+  await signIn();
+  await visit("token/late", "Token “late”");
+  await press("Make a new secret for “late”");
+  await until(() => tokenOf("late").former_secret_until > 0, true, "the secret is made");
+  await page.goto(link("keys"));
+  await press("Sign in by the link", dialog());
+  await heading("API tokens of keys");
+  const arrived = page.waitForEvent("requestfinished", (request) => request.url().endsWith("/api/rotate"));
+  release();
+  await arrived;
+  await press("Refresh");
+  await said("The list is up to date.");
+  assert.equal(await page.locator("#secret").count(), 0);
 });
 
 test("a secret does not outlast logging out", async () => {
