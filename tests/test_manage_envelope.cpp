@@ -202,6 +202,32 @@ std::string with_text(std::string failure, const std::string& text) {
 
 }  // namespace
 
+START_TEST(what_a_call_is_named_cannot_break_its_reply) {
+  ManageFixture fixture;
+  // A control character, no UTF-8, a lone surrogate's bytes, U+FFFF, and what markup is made of.
+  const std::string selectors = "module=T%01%FF%0A&cpanel_%api_func=%ED%A0%80%EF%BF%BF%C3%A4%3C%22%26";
+  const std::string fffd = "\xEF\xBF\xBD";
+  const auto call = [&](const std::string& form) {
+    std::string target =
+        "/" + form + "-api/cpanel?cpanel_" + form + "api_apiversion=3&cpanel_" + form + "api_" + selectors;
+    return fixture.send(target.replace(target.find("%api"), 1, form)).body;
+  };
+  const std::string xml = call("xml");
+  ck_assert_msg(xml.find("<func>" + fffd + fffd + fffd + fffd + "ä&lt;\"&amp;</func><module>T" + fffd + fffd +
+                         "\n</module>") != std::string::npos,
+                "%s", xml.c_str());
+  const TestJson json = TestJson::parse(call("json"));
+  ck_assert_view_eq(json["module"].get<std::string>(), "T\x01" + fffd + "\n");
+  ck_assert_view_eq(json["func"].get<std::string>(), fffd + fffd + fffd + "\xEF\xBF\xBF" + "ä<\"&");
+  // As a path has it.
+  fixture.caller = ManageFixture::person("reseller", kWhm);
+  const std::string whm = fixture.send("/xml-api/f\x1b\x80?api.version=1").body;
+  ck_assert_msg(whm.find("<command>f" + fffd + fffd + "</command>") != std::string::npos &&
+                    whm.find_first_of("\x1b\x80") == std::string::npos,
+                "%s", whm.c_str());
+}
+END_TEST
+
 START_TEST(a_call_that_cannot_be_answered_is_refused_in_its_envelope) {
   ManageFixture fixture;
   fixture.refused_with = 503;
@@ -276,6 +302,7 @@ Suite* suite() {
   tcase_add_test(tcase, uapi_is_reached_by_every_path);
   tcase_add_test(tcase, uapi_envelopes);
   tcase_add_test(tcase, whm_envelopes);
+  tcase_add_test(tcase, what_a_call_is_named_cannot_break_its_reply);
   tcase_add_test(tcase, a_call_that_cannot_be_answered_is_refused_in_its_envelope);
   tcase_add_test(tcase, a_compressed_body_is_refused_by_every_call);
   suite_add_tcase(suite, tcase);

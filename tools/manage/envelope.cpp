@@ -65,6 +65,11 @@ Json reply_of(const Called& called, const Outcome& outcome) {
   return nullptr;
 }
 
+/// What a call repeats of itself can be any bytes: with U+FFFD where they are no UTF-8.
+std::string json_text(const Json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
 bool is_xml_name(const std::string& text) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   if (text.empty() || !is_letter(text[0])) return false;
@@ -74,11 +79,29 @@ bool is_xml_name(const std::string& text) {
   return true;
 }
 
+/// With U+FFFD for each character that XML 1.0 cannot hold in any way (2.2, Char). `text` is UTF-8.
+std::string xml_text(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  std::string possible;
+  for (; !text.empty(); text.remove_prefix(1)) {
+    const char c = text[0];
+    const bool is_control = static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    const bool is_none = text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF");
+    if (is_none) text.remove_prefix(2);
+    if (is_control || is_none) {
+      possible += kReplacement;
+    } else {
+      possible += c;
+    }
+  }
+  return possible;
+}
+
 /// A name that cannot be an element's becomes an attribute.
 pugi::xml_node add_element(pugi::xml_node parent, const std::string& name) {
   if (is_xml_name(name)) return parent.append_child(name.c_str());
   pugi::xml_node element = parent.append_child("item");
-  element.append_attribute("key") = name.c_str();
+  element.append_attribute("key") = xml_text(name).c_str();
   return element;
 }
 
@@ -92,7 +115,7 @@ void add_value(pugi::xml_node parent, const std::string& name, const Json& value
   if (value.is_object()) {
     for (const auto& [key, member] : value.items()) add_value(element, key, member);
   } else if (!value.is_null()) {
-    element.text().set(value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+    element.text().set(xml_text(value.is_string() ? value.get<std::string>() : value.dump()).c_str());
   }
 }
 
@@ -109,14 +132,14 @@ Reply xml_reply(const Json& json, bool ok, const char* root) {
 }  // namespace
 
 Reply json_reply(const Json& json, bool ok, int status) {
-  return {status, "application/json; charset=\"utf-8\"",
-          json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace), ok};
+  return {status, "application/json; charset=\"utf-8\"", json_text(json), ok};
 }
 
 Reply enveloped(const Called& called, const Outcome& outcome) {
   const Json json = reply_of(called, outcome);
   if (!called.xml) return json_reply(json, outcome.ok);
-  return xml_reply(json, outcome.ok, called.shape == Shape::kUapiWrapped ? "cpanelresult" : "result");
+  return xml_reply(Json::parse(json_text(json)), outcome.ok,
+                   called.shape == Shape::kUapiWrapped ? "cpanelresult" : "result");
 }
 
 }  // namespace tokengate::manage
