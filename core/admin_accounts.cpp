@@ -46,13 +46,17 @@ Account account_of(Tables& tables, const WorkingAccount& working, const Tables::
   return account;
 }
 
-/// Changes one account by `edit(WorkingAccount&)` and carries it into its tokens.
+/// Changes one account by `edit(WorkingAccount&)` and carries it into its tokens. Whether that changed
+/// anything.
 template <class Edit>
-void edit_account(Tables& tables, const std::string& username, Edit&& edit) {
+bool edit_account(Tables& tables, const std::string& username, Edit&& edit) {
   WorkingAccount account = tables.account(username);
+  const WorkingAccount before = account;
   edit(account);
+  if (account == before) return false;
   tables.put_account(account);
   tables.refresh_tokens_of(account);
+  return true;
 }
 
 void refuse_ownership_loop(Tables& tables, const WorkingAccount& account, const WorkingAccount& owner) {
@@ -119,38 +123,40 @@ Result<Account> Admin::find_account(const std::string& username) const {
 Status Admin::grant_acls(const Change& change, const std::string& username, Service service,
                          const std::vector<std::string>& acls) {
   return impl_->change(change, [&](Tables& tables) {
-    edit_account(tables, username, [&](WorkingAccount& account) {
+    const bool changed = edit_account(tables, username, [&](WorkingAccount& account) {
       for (const std::string& acl : acls) {
         account.acls[static_cast<size_t>(service)].add(tables.acl_number(service, acl));
       }
     });
-    tables.journal(change, "account.grant", username, service_and(service, acls));
+    if (changed) tables.journal(change, "account.grant", username, service_and(service, acls));
   });
 }
 
 Status Admin::deny_acls(const Change& change, const std::string& username, Service service,
                         const std::vector<std::string>& acls) {
   return impl_->change(change, [&](Tables& tables) {
-    edit_account(tables, username, [&](WorkingAccount& account) {
+    const bool changed = edit_account(tables, username, [&](WorkingAccount& account) {
       for (const std::string& acl : acls) {
         account.acls[static_cast<size_t>(service)].remove(tables.acl_number(service, acl));
       }
     });
-    tables.journal(change, "account.deny", username, service_and(service, acls));
+    if (changed) tables.journal(change, "account.deny", username, service_and(service, acls));
   });
 }
 
 Status Admin::set_account_active(const Change& change, const std::string& username, bool active) {
   return impl_->change(change, [&](Tables& tables) {
-    edit_account(tables, username, [&](WorkingAccount& account) { account.active = active; });
-    tables.journal(change, active ? "account.unsuspend" : "account.suspend", username);
+    if (edit_account(tables, username, [&](WorkingAccount& account) { account.active = active; })) {
+      tables.journal(change, active ? "account.unsuspend" : "account.suspend", username);
+    }
   });
 }
 
 Status Admin::set_tokens_enabled(const Change& change, const std::string& username, bool enabled) {
   return impl_->change(change, [&](Tables& tables) {
-    edit_account(tables, username, [&](WorkingAccount& account) { account.tokens_enabled = enabled; });
-    tables.journal(change, enabled ? "account.tokens-on" : "account.tokens-off", username);
+    if (edit_account(tables, username, [&](WorkingAccount& account) { account.tokens_enabled = enabled; })) {
+      tables.journal(change, enabled ? "account.tokens-on" : "account.tokens-off", username);
+    }
   });
 }
 

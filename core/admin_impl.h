@@ -51,6 +51,7 @@ struct WorkingAccount {
   uint32_t owner_id = 0;
   int64_t created_unix_s = 0;
   AclSet acls[2];
+  bool operator==(const WorkingAccount&) const = default;
 };
 
 /// A token as it is being worked on: the name record and the record of each of its secrets.
@@ -73,6 +74,7 @@ struct WorkingToken {
   bool has_former = false;
   Digest former_digest{};
   int64_t former_retires_unix_s = 0;
+  bool operator==(const WorkingToken&) const = default;
 };
 
 /// The tables in terms of accounts, tokens and ACL names, within one transaction. Throws.

@@ -222,9 +222,10 @@ Result<Token> Admin::update_token(const Change& change, const std::string& usern
       bounds.require_descendant(tables, token, "rename");
       apply_name(tables, account, *update.name, &token);
     }
-    tables.put_token(account, token);
     result.value = token_of(username, token, tables.acl_names(service));
     name_parent(tables, account.id, &result.value);
+    if (token == before) return;
+    tables.put_token(account, token);
     std::string detail = (renamed ? "to " + token.name + "; " : std::string()) + rights(result.value);
     tables.journal(change, "token.update", object_name(username, service, name), remarked(change, detail));
   });

@@ -265,6 +265,57 @@ START_TEST(an_update_changes_what_is_given_and_nothing_else) {
 }
 END_TEST
 
+START_TEST(what_changes_nothing_writes_nothing) {
+  Shop shop;
+  NewToken token = new_token("ci");
+  token.addresses = {"192.0.2.1"};
+  token.note = "n";
+  ck_assert_ok(shop.create(token));
+  Admin& admin = shop.admin;
+  const auto update = [&](const TokenUpdate& update) {
+    ck_assert_ok(admin.update_token(change_at(), "shop", kCpanel, "ci", update).status);
+  };
+  const uint64_t changes = admin.last_change().value;
+  const uint64_t pages = admin.stat().value.file_bytes;
+  for (int i = 0; i < 100; ++i) {
+    update({});
+    update({.name = "ci",
+            .acls = token.acls,
+            .read_only = false,
+            .addresses = token.addresses,
+            .expires_unix_s = kNeverExpires,
+            .note = "n"});
+    ck_assert_ok(admin.set_account_active(change_at(), "shop", true));
+    ck_assert_ok(admin.set_tokens_enabled(change_at(), "shop", true));
+    ck_assert_ok(admin.grant_acls(change_at(), "shop", kCpanel, {"email"}));
+    ck_assert_ok(admin.deny_acls(change_at(), "shop", kCpanel, {"databases"}));
+  }
+  ck_assert_uint_eq(admin.last_change().value, changes);
+  ck_assert_uint_eq(admin.stat().value.file_bytes, pages);
+  // Each thing that an update can say counts.
+  const TokenUpdate updates[] = {{.name = "other"},
+                                 {.acls = std::vector<std::string>{"dns"}},
+                                 {.full_access = true},
+                                 {.read_only = true},
+                                 {.addresses = std::vector<std::string>{}},
+                                 {.not_before_unix_s = 1},
+                                 {.expires_unix_s = kNow + 1},
+                                 {.note = ""}};
+  uint64_t expected = changes;
+  std::string name = "ci";
+  for (const TokenUpdate& update : updates) {
+    ck_assert_ok(admin.update_token(change_at(), "shop", kCpanel, name, update).status);
+    name = update.name.value_or(name);
+    ck_assert_uint_eq(admin.last_change().value, ++expected);
+  }
+  ck_assert_ok(admin.set_account_active(change_at(), "shop", false));
+  ck_assert_ok(admin.set_tokens_enabled(change_at(), "shop", false));
+  ck_assert_ok(admin.deny_acls(change_at(), "shop", kCpanel, {"email"}));
+  ck_assert_ok(admin.grant_acls(change_at(), "shop", kCpanel, {"email"}));
+  ck_assert_uint_eq(admin.last_change().value, expected + 4);
+}
+END_TEST
+
 START_TEST(a_rename_keeps_the_token_and_refuses_a_taken_name) {
   Shop shop;
   ck_assert_ok(shop.create(new_token("a")));
@@ -445,6 +496,7 @@ Suite* suite() {
   tcase_add_test(tcase, no_token_for_an_account_that_may_not_use_it);
   tcase_add_test(tcase, names_are_unique_per_account_and_service);
   tcase_add_test(tcase, an_update_changes_what_is_given_and_nothing_else);
+  tcase_add_test(tcase, what_changes_nothing_writes_nothing);
   tcase_add_test(tcase, a_rename_keeps_the_token_and_refuses_a_taken_name);
   tcase_add_test(tcase, rotation_keeps_one_former_secret_at_most);
   tcase_add_test(tcase, revoking_and_purging_count_what_went);

@@ -1,8 +1,9 @@
 /// The write path and every look at the store that is not a decision: what the tools include.
 ///
 /// A store is a folder with an LMDB environment. Every change is one transaction that also appends to the
-/// journal; when a function returns kOk the change is durable and counts from the next request on, in every
-/// process. When it returns anything else nothing was changed.
+/// journal, unless it would leave a token or an account as it was: then nothing is written. When a function
+/// returns kOk the change is durable and counts from the next request on, in every process. When it returns
+/// anything else nothing was changed.
 ///
 /// Functions here may allocate, wait for another writer and flush to disk; not for a request. An Admin is
 /// not thread-safe; several processes may each have one. Nothing here throws.
