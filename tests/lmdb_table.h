@@ -73,6 +73,11 @@ class LmdbTable {
   MDB_dbi table_ = 0;
 };
 
+/// Flips the bit `bit` % 8.
+inline void flip_bit(char& byte, unsigned bit) {
+  byte = static_cast<char>(byte ^ 1 << bit % 8);
+}
+
 /// A file's bytes between pages that nobody may touch.
 class FileBytes {
  public:

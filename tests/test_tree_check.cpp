@@ -176,7 +176,7 @@ START_TEST(what_passes_lmdb_survives) {
     size_t page = (2 + random() % (world.file->pages() - 2)) * kPageBytes;
     for (size_t flips = 1 + random() % 4; flips > 0; --flips) {
       size_t within = random() % 4 == 0 ? random() % kPageBytes : random() % 256;
-      world.file->data()[page + within] ^= static_cast<char>(1 << random() % 8);
+      flip_bit(world.file->data()[page + within], static_cast<unsigned>(random()));
     }
     if (!world.is_sound()) {
       ++seen;

@@ -202,9 +202,11 @@ START_TEST(damage_leads_nowhere) {
       // The heads of pages matter most, and the record once in a while.
       size_t page = random() % file.pages() * lmdb_layout::kPageBytes;
       size_t within = flips % 2 == 0 ? random() % 64 : random() % lmdb_layout::kPageBytes;
-      file.data()[page + within] ^= static_cast<char>(1 << random() % 8);
+      flip_bit(file.data()[page + within], static_cast<unsigned>(random()));
     }
-    if (round % 4 == 0) changed_record[random() % record.size()] ^= static_cast<char>(1 << random() % 8);
+    if (round % 4 == 0) {
+      flip_bit(changed_record[random() % record.size()], static_cast<unsigned>(random()));
+    }
     TreeWalk walk;
     walk.set(file.data(), file.pages(), changed_record);
     for (int i = 0; i < 40; ++i) {
