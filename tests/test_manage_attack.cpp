@@ -251,6 +251,9 @@ START_TEST(the_page_gives_a_token_nothing_more) {
       for (const char* target : kTargets) {
         for (TestJson input : wishes) {
           input["name"] = target;
+          for (const Token& token : field.before_) {
+            if (token.name == target) input["id"] = token.id;
+          }
           input["new_name"] = "renamed";
           input["overlap_s"] = 60;
           input["active"] = input["enabled"] = false;
