@@ -21,6 +21,7 @@
 #include "required.h"
 #include "tokengate/admin.h"
 #include "tokengate/verify.h"
+#include "usage_leftover.h"
 
 using namespace tokengate;
 
@@ -189,6 +190,7 @@ int main(int argc, char** argv) {
       "%d processes ended, %d hung\n",
       rounds, uintmax_t{seed}, uintmax_t{counters->same}, uintmax_t{counters->refused},
       uintmax_t{counters->wrong}, ended, hung);
+  remove_usage_buffers(folder);
   std::filesystem::remove_all(folder);
   return counters->wrong == 0 && ended == 0 && hung == 0 ? 0 : 1;
 }

@@ -23,6 +23,7 @@
 #include "kill_model.h"
 #include "tokengate/admin.h"
 #include "tokengate/verify.h"
+#include "usage_leftover.h"
 
 using namespace kill_model;
 using namespace tokengate;
@@ -382,6 +383,9 @@ int main(int argc, char** argv) {
       uintmax_t{shared->undone_in_doubt}, uintmax_t{shared->checks}, uintmax_t{shared->grants},
       uintmax_t{shared->unavailable}, uintmax_t{shared->journals_verified}, uintmax_t{shared->wrong});
   bool right = shared->wrong == 0 && shared->unavailable == 0;
-  if (!folder.empty()) std::filesystem::remove_all(folder);
+  if (!folder.empty()) {
+    remove_usage_buffers(folder);
+    std::filesystem::remove_all(folder);
+  }
   return right ? 0 : 1;
 }

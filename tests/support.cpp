@@ -1,6 +1,8 @@
 // main() of every unit test program, and the shared helpers.
 #include "support.h"
 
+#include "usage_leftover.h"
+
 #include <cstdlib>
 #include <filesystem>
 
@@ -12,6 +14,7 @@ TempFolder::TempFolder() {
 
 TempFolder::~TempFolder() {
   std::error_code ignored;
+  remove_usage_buffers(path_);
   std::filesystem::remove_all(path_, ignored);
 }
 
