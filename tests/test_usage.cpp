@@ -97,6 +97,17 @@ class World {
     ck_assert_int_eq(pwrite(out, bytes.data(), bytes.size(), at), static_cast<ssize_t>(bytes.size()));
     close(out);
   }
+  /// First with what is mapped as it is, then after the look that happens once a second.
+  void assert_decides_as_ever(const char* what) {
+    for (int i = 0; i < 2; ++i) {
+      Outcome granted = ask(full, "/execute/Email/list_pops");
+      Outcome denied = ask(limited, "/execute/Mysql/x");
+      ck_assert_msg(granted == Outcome::kGranted && denied == Outcome::kAclDenied, "%s", what);
+      ck_assert_msg(verifier->maintain(), "%s", what);
+      use_of_full();
+      store.admin.stat();
+    }
+  }
   void any_change() { ck_assert_ok(store.admin.define_acl(change_at(), Service::kCpanel, "any")); }
 
   StoreFixture store;
@@ -529,17 +540,6 @@ END_TEST
 
 START_TEST(nothing_done_to_the_file_changes_a_decision) {
   World world;
-  auto asks = [&](const char* what) {
-    // First through the map as it is, then after the look that happens once a second.
-    for (int i = 0; i < 2; ++i) {
-      Outcome granted = world.ask(world.full, "/execute/Email/list_pops");
-      Outcome denied = world.ask(world.limited, "/execute/Mysql/x");
-      ck_assert_msg(granted == Outcome::kGranted && denied == Outcome::kAclDenied, "%s", what);
-      ck_assert_msg(world.verifier->maintain(), "%s", what);
-    }
-    world.use_of_full();
-    world.store.admin.stat();
-  };
   auto heals = [&](const char* what) {
     world.any_change();
     ck_assert(world.verifier->maintain());
@@ -550,19 +550,19 @@ START_TEST(nothing_done_to_the_file_changes_a_decision) {
   };
   for (off_t size : {off_t{0}, off_t{1}, off_t{63}, off_t{64}, off_t{100}, off_t{4096}, off_t{5000}}) {
     ck_assert_int_eq(truncate(world.file().c_str(), size), 0);
-    asks("cut short");
+    world.assert_decides_as_ever("cut short");
     heals("cut short");
   }
   ck_assert_int_eq(truncate(world.file().c_str(), off_t{1} << 42), 0);
-  asks("blown up");
+  world.assert_decides_as_ever("blown up");
   heals("blown up");
 
   for (int byte : {0xFF, 0x00, 0x80, int{'x'}}) {
     world.write(std::string(65536, static_cast<char>(byte)), kUsageSlotBytes);
     if (byte != 0) ck_assert(!world.use_of_full().known);
-    asks("slots of junk");
+    world.assert_decides_as_ever("slots of junk");
     world.write(std::string(65536, static_cast<char>(byte)), 0);
-    asks("a header of junk");
+    world.assert_decides_as_ever("a header of junk");
     heals("a header of junk");
   }
 
@@ -571,7 +571,7 @@ START_TEST(nothing_done_to_the_file_changes_a_decision) {
     char command[1024];
     snprintf(command, sizeof command, make, world.file().c_str(), world.file().c_str());
     ck_assert_int_eq(system(command), 0);  // NOLINT(cert-env33-c): its own command
-    asks(make);
+    world.assert_decides_as_ever(make);
   }
   heals("removed");
 }
@@ -580,20 +580,11 @@ END_TEST
 START_TEST(nothing_done_to_the_buffer_changes_a_decision) {
   World world;
   std::string buffer = world.buffer();
-  auto asks = [&](const char* what) {
-    for (int i = 0; i < 2; ++i) {
-      Outcome granted = world.ask(world.full, "/execute/Email/list_pops");
-      Outcome denied = world.ask(world.limited, "/execute/Mysql/x");
-      ck_assert_msg(granted == Outcome::kGranted && denied == Outcome::kAclDenied, "%s", what);
-      ck_assert_msg(world.verifier->maintain(), "%s", what);
-      world.use_of_full();
-    }
-  };
   for (off_t size : {off_t{0}, off_t{1}, off_t{64}, off_t{5000}, off_t{1} << 42}) {
     ck_assert_int_eq(truncate(buffer.c_str(), size), 0);
-    asks("another length");
+    world.assert_decides_as_ever("another length");
     std::filesystem::remove(buffer);
-    asks("removed");
+    world.assert_decides_as_ever("removed");
   }
   std::mt19937 random(2);
   for (int round = 0; round < 20; ++round) {
@@ -603,19 +594,19 @@ START_TEST(nothing_done_to_the_buffer_changes_a_decision) {
     off_t at = round % 4 < 2 ? off_t{kUsageSlotBytes} : 32;  // behind the header, and with its free words
     ck_assert_int_eq(pwrite(out, junk.data(), junk.size(), at), static_cast<ssize_t>(junk.size()));
     close(out);
-    asks("junk");
+    world.assert_decides_as_ever("junk");
     std::this_thread::sleep_for(std::chrono::milliseconds(round == 0 ? 1100 : 0));
   }
   // Whoever holds a lock keeps nobody from deciding.
   int lock = open(world.file().c_str(), O_RDONLY);
   int held = open(buffer.c_str(), O_RDONLY);
   ck_assert_int_eq(flock(lock, LOCK_EX), 0);
-  asks("locked");
+  world.assert_decides_as_ever("locked");
   close(lock);
   std::filesystem::remove(world.file());
   world.any_change();
   ck_assert_int_eq(flock(held, LOCK_SH), 0);
-  asks("held");
+  world.assert_decides_as_ever("held");
   close(held);
   std::filesystem::remove(buffer);
 }
