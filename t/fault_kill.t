@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Tokengate::Cases;
 use Tokengate::Daemon;
+use Tokengate::Readers;
 
 my $kills  = $ENV{TOKENGATE_KILLS} // 100;
 my $driver = Tokengate::Server::build_folder() . '/tests/kill_writer';
@@ -42,6 +43,7 @@ sub status_of ($server, $authorization) {
 subtest 'thousands of changes a second, killed' => sub {
     open my $output, '-|', $driver, $kills, "$folder/driver", Tokengate::Server::worker_user() or die "$driver: $!";
     my %secret = map { split ' ', readline $output } 1, 2;
+    my $readers = Tokengate::Readers->new("$folder/driver");
     my @servers = map { serve_file($_) } start_servers("$folder/driver");
     my %want = (kept => 200, revoked => 401);
     my ($requests, %wrong) = (0);
@@ -60,11 +62,12 @@ subtest 'thousands of changes a second, killed' => sub {
     is($?, 0, 'nothing was wrong: ' . ($figures // ''));
     is(join(', ', map {"$_: $wrong{$_}"} sort keys %wrong), '', "each of $requests requests to the servers was answered rightly");
     $_->stop for @servers;
-    is(Tokengate::Cli->new(store => "$folder/driver", init => 0)->json('stat')->{readers_used}, 0, 'no reader slot is left over');
+    is($readers->left_over(Tokengate::Cli->new(store => "$folder/driver", init => 0)), '', 'no reader slot is left over');
 };
 
 subtest 'the command, killed' => sub {
     my $store   = Tokengate::Store->standard;
+    my $readers = Tokengate::Readers->new($store->path);
     my @servers = map { serve_file($_) } start_servers($store->path);
     my $program = Tokengate::Cli::binary();
     my ($acknowledged, $killed, $done, $undone, @wrong) = (0, 0, 0, 0);
@@ -108,8 +111,9 @@ subtest 'the command, killed' => sub {
     is("@wrong", '', 'no wrong answer');
     like($store->run('journal', 'verify'), qr/\d/, 'the journal holds');
     $_->stop for @servers;
-    is($store->{cli}->json('stat')->{readers_used}, 0, 'no reader slot is left over');
+    is($readers->left_over($store->{cli}), '', 'no reader slot is left over');
 };
+
 # A client that changes one token after the other through the daemon, and knows after each answer, or want of one, what must
 # be so. Every secret is shown to all servers. `file`: gets a byte for each change that was acknowledged. Returns what it saw.
 sub change_tokens ($name, $store, $server, $servers, $file, $is_over) {
@@ -192,6 +196,7 @@ subtest 'the daemon, killed' => sub {
     $store->run(qw(catalog load --panel));
     $store->run(qw(account create shop --acl email --acl manage-api-tokens));
     $store->create_token(shop => manager => qw(--acl manage-api-tokens --acl email));
+    my $readers = Tokengate::Readers->new($store->path);
     my $daemon  = Tokengate::Daemon->new(store => $store->path)->start;
     my @servers = map {
         serve_file($_->new(store => $store->path, workers => 2, sites => [cpanel => {tokengate => 'on', upstream => 'none',
@@ -238,6 +243,6 @@ subtest 'the daemon, killed' => sub {
     like($store->run('journal', 'verify'), qr/\d/, 'the journal holds');
     $daemon->stop;
     $_->stop for @servers;
-    is($store->{cli}->json('stat')->{readers_used}, 0, 'no reader slot is left over');
+    is($readers->left_over($store->{cli}), '', 'no reader slot is left over');
 };
 done_testing;

@@ -1,5 +1,8 @@
-// Takes every reader slot of a store, prints how many it got, and keeps them until its standard input ends.
+// Takes reader slots of a store, all that are free or as many as it is told, prints how many it got, and
+// keeps them until its standard input ends.
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -20,16 +23,19 @@ bool has_slot(Reader& reader) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("Usage: hold_readers STORE\n", stderr);
+  if (argc != 2 && argc != 3) {
+    std::fputs("Usage: hold_readers STORE [COUNT]\n", stderr);
     return 2;
   }
+  const size_t wanted = argc == 3 ? std::strtoul(argv[2], nullptr, 10) : std::numeric_limits<size_t>::max();
   Verifier verifier(argv[1]);
   std::vector<std::unique_ptr<Reader>> readers;
-  do {
-    readers.push_back(std::make_unique<Reader>(verifier));
-  } while (has_slot(*readers.back()));
-  std::printf("%zu\n", readers.size() - 1);
+  while (readers.size() < wanted) {
+    auto reader = std::make_unique<Reader>(verifier);
+    if (!has_slot(*reader)) break;
+    readers.push_back(std::move(reader));
+  }
+  std::printf("%zu\n", readers.size());
   std::fflush(stdout);
   return std::getchar() == EOF ? 0 : 1;
 }
