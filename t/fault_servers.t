@@ -10,13 +10,14 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 use Tokengate::Cases;
-
-use constant kClients => 3;
+use Tokengate::Load;
+use Tokengate::Readers;
 
 my $reloads = $ENV{TOKENGATE_RELOADS} // 20;
 my $idle    = $ENV{TOKENGATE_IDLE}    // 150;
 my @classes = server_classes();
 plan skip_all => 'no server module is built' unless @classes;
+plan skip_all => 'the unit tests are not built' unless -x Tokengate::Readers::program();
 
 my $store = Tokengate::Store->standard;
 my $path  = '/v1/files/page';
@@ -31,52 +32,19 @@ package Guard {
     sub DESTROY ($self) { local ($?, $!, $@); $self->{work}->(); return }
 }
 
-sub readers_used () { return $store->{cli}->json('stat')->{readers_used} }
+sub data_bytes () { return -s $store->path . '/data.mdb' }
+
+# After so many changes the data file has grown by no more than these need: no reader holds what nobody needs.
+sub is_bounded ($bytes_before, $changes) {
+    my $grown = data_bytes() - $bytes_before;
+    cmp_ok($grown, '<', 256 * 1024 + 1024 * $changes, "the store does not keep what nobody needs ($grown bytes for $changes changes)");
+    return;
+}
 
 sub new_server ($class, %config) {
     my $server = $class->new(store => $store->path, workers => 2, sites => [cpanel => {tokengate => 'on', upstream => 'none'}], %config);
     $server->write_file("html$_", 'here') for $path, '/open/page';
     return $server;
-}
-
-# Runs clients until `work` is done. `allowed`: for each token the statuses that may come. Returns how many answers there
-# were, how many requests got none, and what was wrong.
-sub under_load ($server, $allowed, $work) {
-    my $folder = $server->folder;
-    unlink "$folder/stop";
-    my @clients = map {
-        my $report = "$folder/client-$_";
-        defined(my $pid = fork) or die "fork: $!";
-        if (!$pid) {
-            my ($answered, $lost, %wrong) = (0, 0);
-            until (-e "$folder/stop") {
-                for my $name (sort keys %token) {
-                    my $response = eval { $server->get($path, $token{$name}) };
-                    if (!$response) { ++$lost; next }
-                    ++$answered;
-                    my $status = $response->status;
-                    ++$wrong{"$name got $status"} unless grep { $_ eq $status } @{$allowed->{$name}};
-                }
-            }
-            open my $out, '>', $report;
-            print $out "$answered $lost ", join(', ', map {"$wrong{$_} times $_"} sort keys %wrong), "\n";
-            close $out;
-            POSIX::_exit(0);
-        }
-        [$pid, $report];
-    } 1 .. kClients;
-    $work->();
-    $server->write_file('stop', '');
-    my ($answered, $lost, @wrong) = (0, 0);
-    for (@clients) {
-        my ($pid, $report) = @$_;
-        waitpid $pid, 0;
-        my ($some, $none, $what) = split ' ', Tokengate::Server::_read($report), 3;
-        $answered += $some;
-        $lost     += $none;
-        push @wrong, $what if $what =~ /\S/;
-    }
-    return ($answered, $lost, join '; ', @wrong);
 }
 
 sub children_of ($pid) {
@@ -85,24 +53,33 @@ sub children_of ($pid) {
     return @pids;
 }
 
-my %right = (good => [200], poor => [403], wrong => [401]);
+my %right = (good => 200, poor => 403, wrong => 401);
+my %load  = (path => $path, token => \%token, new => 3, changes => $store, right => sub ($name, $) { $right{$name} });
 
 for my $class (@classes) {
     subtest $class->name . ': workers killed under load' => sub {
-        my $server = new_server($class)->start;
+        my $readers = Tokengate::Readers->new($store->path);
+        my $server  = new_server($class)->start;
         $server->allow_log(qr/exited on signal (?:9|6)|exit signal (?:Killed|Abort)/);
-        my $killed = 0;
-        my ($answered, $lost, $wrong) = under_load($server, \%right, sub {
+        my ($killed, $bytes) = (0, data_bytes());
+        my $seen = under_load({%load, server => $server}, sub {
             for my $round (1 .. 12) {
                 my @workers = children_of($server->{pid}) or next;
                 kill $round % 2 ? 'KILL' : 'ABRT', $workers[rand @workers] and ++$killed;
                 sleep 0.15;
             }
+            $server->wait_until('new workers to free the slots of the dead', sub { !$readers->dead });
         });
-        is($wrong, '', "$killed workers killed: each of $answered answers was right, $lost requests got none");
+        is($seen->{wrong}, '', "$killed workers killed: each of $seen->{answers} answers was right, $seen->{lost} requests got none");
+        is_bounded($bytes, $seen->{changes});
         $server->wait_until('service', sub { my $r = $server->get($path, $token{good}); $r && $r->status == 200 });
+        $server->wait_until('the workers alone to have reader slots', sub {
+            my @pids  = $readers->pids;
+            my %child = map { $_ => 1 } children_of($server->{pid});
+            return !grep { !$child{$_} } @pids;
+        });
         $server->stop;
-        is(readers_used(), 0, 'no reader slot stays');
+        is($readers->left_over($class->name eq 'apache' ? $store->{cli} : ()), '', 'no reader slot stays');
     };
 
     subtest $class->name . ': backends that are gone or give up' => sub {
@@ -123,7 +100,8 @@ for my $class (@classes) {
     };
 
     subtest $class->name . ': half-sent requests and idle connections' => sub {
-        my $server = new_server($class, connections => $idle + 100, sites => [cpanel => {tokengate => 'on'}])->start;
+        my $readers = Tokengate::Readers->new($store->path);
+        my $server  = new_server($class, connections => $idle + 100, sites => [cpanel => {tokengate => 'on'}])->start;
         # Apache's threads are few by configuration: each waiting client holds one until a timeout.
         my $count = $class->name eq 'nginx' ? $idle : 4;
         my @waiting;
@@ -136,7 +114,7 @@ for my $class (@classes) {
             push @waiting, $client;
         }
         for my $name (sort keys %right) {
-            is($server->get($path, $token{$name})->status, $right{$name}[0], "$name is decided beside $count that wait");
+            is($server->get($path, $token{$name})->status, $right{$name}, "$name is decided beside $count that wait");
         }
         is(scalar $server->backend->seen, 1, 'the backend saw the granted request alone');
         for my $i (0 .. $#waiting) {
@@ -149,37 +127,54 @@ for my $class (@classes) {
         $server->wait_until('service', sub { my $r = $server->get($path, $token{good}); $r && $r->status == 200 });
         is(scalar(grep { $_->{target} =~ /json-api/ } $server->backend->seen), 0, 'no half body went to the backend');
         $server->stop;
-        is(readers_used(), 0, 'no reader slot stays');
+        is($readers->left_over($class->name eq 'apache' ? $store->{cli} : ()), '', 'no reader slot stays');
     };
 }
 
 subtest 'nginx: reloads with a changing configuration' => sub {
     plan skip_all => 'the nginx module is not built' unless Tokengate::Nginx->is_available;
-    my $server = new_server('Tokengate::Nginx')->start;
-    # Each answer is right by the old configuration or by the new one. A stranger gets in by none.
-    my ($answered, $lost, $wrong) = under_load($server, {good => [200, 403], poor => [200, 403], wrong => [401]}, sub {
+    my $readers = Tokengate::Readers->new($store->path);
+    my $server  = new_server('Tokengate::Nginx');
+    become_generation($server, 0);
+    $server->start;
+    my ($bytes, $most, @wrong) = (data_bytes(), 0);
+    my $seen = under_load({%load, server => $server, kept => 1, right => \&right_by_generation}, sub {
         for my $i (1 .. $reloads) {
-            $server->{config}{sites}[1]{require} = $i % 2 ? ['email'] : ['files'];
+            become_generation($server, $i);
             $server->reload;
             # No connection that is made now reaches an old worker.
-            my %want = $i % 2 ? (good => 403, poor => 200) : (good => 200, poor => 403);
-            is($server->get($path, $token{$_})->status, $want{$_}, "reload $i: $_") for sort keys %want;
+            for my $name (sort keys %token) {
+                my $response = $server->get($path, $token{$name});
+                my $is = join ' ', $response->header('X-Test-Generation'), $response->status;
+                push @wrong, "$name $is" if $is ne "$i " . right_by_generation($name, $response);
+            }
+            my $taken = $readers->pids;
+            $most = $taken if $taken > $most;
         }
     });
-    is("$wrong, $lost lost", ', 0 lost', "$reloads reloads: each of $answered requests was answered rightly");
+    is("@wrong", '', 'each reload counts for the next connection');
+    is("$seen->{wrong}, $seen->{lost} lost", ', 0 lost', "$reloads reloads: each of $seen->{answers} requests was answered rightly");
+    cmp_ok($most, '<=', 20, "at most $most reader slots were taken");
+    is_bounded($bytes, $seen->{changes});
     $server->stop;
-    is(readers_used(), 0, 'no reader slot stays');
+    is($readers->left_over, '', 'no reader slot stays');
 };
 
-subtest 'nginx: a new binary while the old one drains' => sub {
+# Apache has no such upgrade: its graceful restart, t/apache_graceful.t, keeps the parent and loads the modules again.
+subtest 'nginx: a new binary while the old one drains, under load' => sub {
     plan skip_all => 'the nginx module is not built' unless Tokengate::Nginx->is_available;
+    my $readers = Tokengate::Readers->new($store->path);
     # The new binary gets what the configuration names of the environment, and a sanitizer's runtime is among it.
     my $environment = join '', map {"env $_;\n"} qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
     my $server = new_server('Tokengate::Nginx', extra => {nginx_main => $environment});
     my $folder = $server->folder;
     my $pid_of = sub ($name) { Tokengate::Server::_read("$folder/run/$name") =~ s/\s+//r };
     # In the foreground nginx does not take the signal.
-    $server->write_file('nginx.conf', $server->configuration =~ s/daemon off/daemon on/r);
+    my $configure = sub ($generation, $module) {
+        become_generation($server, $generation);
+        $server->write_file('nginx.conf', $server->configuration =~ s/daemon off/daemon on/r =~ s/(?<=load_module )[^;]+/$module/r);
+    };
+    $configure->(0, $server->module);
     waitpid $server->_spawn("$folder/logs/output", $server->command), 0;
     $? == 0 or die $server->error_log;
     $server->wait_until('start', sub { $pid_of->('nginx.pid') && $server->is_ready });
@@ -187,35 +182,43 @@ subtest 'nginx: a new binary while the old one drains' => sub {
     # Whatever happens, nothing is left running.
     my $new;
     my $guard = Guard->new(sub { kill 'KILL', map { (children_of($_), $_) } grep {$_} $old, $new });
-    my $secret = $store->create_token('shop', 'upgrade', '--acl', 'files');
-    my $ask = sub ($client) {
-        $client->send("GET $path HTTP/1.1\r\nHost: cpanel\r\nAuthorization: cpanel shop:$secret\r\n\r\n");
-        my $response = $client->response;
-        return $response ? $response->status : 'closed';
+    my $secret  = $store->create_token('shop', 'upgrade', '--acl', 'files');
+    my $decided = sub ($response) { $response ? join ' ', $response->header('X-Test-Generation'), $response->status : 'closed' };
+    my $ask     = sub ($client) {
+        return $decided->($client->send("GET $path HTTP/1.1\r\nHost: cpanel\r\nAuthorization: cpanel shop:$secret\r\n\r\n")->response);
     };
-    my $kept = $server->connect;
-    is($ask->($kept), 200, 'the old binary serves');
-    my $half = $server->connect;
-    $half->send("GET $path HTTP/1.1\r\nHost: cpanel\r\nAuthorization: cpanel shop:$secret\r\n");
-    kill 'USR2', $old;
-    $server->wait_until('the new master', sub { my $pid = $pid_of->('nginx.pid'); $pid && $pid ne $old && children_of($pid) >= 2 });
-    $new = $pid_of->('nginx.pid');
-    is($ask->($server->connect), 200, 'both serve');
-    kill 'WINCH', $old;
-    $server->wait_until('the old one drains', sub { $server->error_log =~ /gracefully shutting down/ });
-    is($ask->($server->connect), 200, 'the new one serves') for 1 .. 3;
-    $store->run('token', 'revoke', 'shop', 'upgrade');
-    is($ask->($server->connect), 401, 'a revocation counts for the new one');
-    $half->send("\r\n");
-    my $late = $half->response;
-    is($late ? $late->status : 'closed', 401, 'and for the old one that still drains');
-    kill 'QUIT', $old;
-    $server->wait_until('the old one is gone', sub { !kill 0, $old });
-    is($server->get($path, $token{good})->status, 200, 'the new one goes on');
+    my $has_mapped = sub ($pid, $file) { Tokengate::Server::_read("/proc/$pid/maps") =~ /\Q$file\E$/m };
+    my $bytes = data_bytes();
+    my $seen = under_load({%load, server => $server, kept => 1, right => \&right_by_generation}, sub {
+        is($ask->($server->connect), '0 200', 'the old binary serves');
+        my $half = $server->connect;
+        $half->send("GET $path HTTP/1.1\r\nHost: cpanel\r\nAuthorization: cpanel shop:$secret\r\n");
+        system('cp', $server->module, "$folder/second.so") == 0 or die;
+        $configure->(1, "$folder/second.so");
+        kill 'USR2', $old;
+        $server->wait_until('the new master', sub { my $pid = $pid_of->('nginx.pid'); $pid && $pid ne $old && children_of($pid) >= 2 });
+        $new = $pid_of->('nginx.pid');
+        like($ask->($server->connect), qr/\A(?:0 200|1 403)\z/, 'both serve');
+        kill 'WINCH', $old;
+        $server->wait_until('the old one drains', sub { (() = $server->error_log =~ /gracefully shutting down/g) == 2 });
+        is($ask->($server->connect), '1 403', 'the new one serves') for 1 .. 3;
+        ok($has_mapped->($_, "$folder/second.so") && !$has_mapped->($_, $server->module), 'with the module from another place') for children_of($new);
+        $store->run('token', 'revoke', 'shop', 'upgrade');
+        is($ask->($server->connect), '1 401', 'a revocation counts for the new one');
+        $half->send("\r\n");
+        is($decided->($half->response), '0 401', 'and for the old one that still drains');
+        kill 'QUIT', $old;
+        $server->wait_until('the old one is gone', sub { !kill 0, $old });
+        is($decided->($server->get($path, $token{good})), '1 403', 'the new one goes on');
+    });
+    is("$seen->{wrong}, $seen->{lost} lost", ', 0 lost', "each of $seen->{answers} requests meanwhile was answered rightly");
+    is_bounded($bytes, $seen->{changes});
+    my %child = map { $_ => 1 } children_of($new);
+    is(join(' ', grep { !$child{$_} } $readers->pids), '', 'the new workers alone have reader slots');
     kill 'QUIT', $new;
     $server->wait_until('the new one is gone', sub { !kill 0, $new });
     ($old, $new) = ();
-    is(readers_used(), 0, 'no reader slot stays');
+    is($readers->left_over, '', 'no reader slot stays');
     unlike($server->error_log, qr/\[(?:alert|emerg)\]|exited on signal/, 'no alert');
     $server->{stopped} = 1;
     $server->backend->stop;
