@@ -1,9 +1,11 @@
 # check, repair, backup and restore on the command line: while a writer runs, and on stores with flipped bits.
-# TOKENGATE_FLIPS says how many bits are flipped, TOKENGATE_SEED from where on.
+# TOKENGATE_BACKUPS says how many backups are made beside the writer, TOKENGATE_FLIPS how many bits are flipped,
+# TOKENGATE_SEED from where on.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use File::Copy qw(copy);
+use Digest::SHA qw(sha256_hex);
+use File::Path qw(remove_tree);
 use File::Temp ();
 use POSIX ();
 use Test::More;
@@ -31,20 +33,87 @@ sub files_of ($folder) {
     return {map { ($_ => sprintf '%04o %s', (stat "$folder/$_")[2] & 07777, (stat _)[5]) } map { s{.*/}{}r } glob "$folder/*"};
 }
 
-# A backup while a writer is at work holds some whole number of its changes.
+# Backups while a writer is at work: each holds a whole number of its changes. They go to a pipe that nobody empties
+# before some more changes were made, so they begin before these and end after them, if the store is larger than what
+# LMDB and the pipe hold between them (2 MiB and 64 KiB).
+my $notes = 'n' x 200;
+$cli->run_with({stdin => join '', "tokengate-export\t1\n",
+    (map { "token\tidle\tcpanel\told$_\t@{[sha256_hex($_)]}\temail\twrite\tnever\t\t\t\t\t\t\t\t$notes\n" } 1 .. 4000), "end\n"},
+    qw(import -))->{exit} == 0 or die;
+cmp_ok(-s $cli->store . '/data.mdb', '>', 2_300_000, 'a store that takes more than one write to copy');
 my $writer = fork // die $!;
 if ($writer == 0) {
-    for (my $i = 1; !-e "$folder/stop"; ++$i) { $cli->run('token', 'create', 'shop', "w$i", '--acl', 'email') }
+    my $parent = getppid;
+    for (my $i = 1; !-e "$folder/stop" && getppid == $parent; ++$i) {
+        $cli->run(qw(token create shop), "w$i", qw(--acl email));
+        $cli->run(qw(token revoke shop), 'w' . ($i - 1)) if $i % 3 == 0;
+    }
     POSIX::_exit(0);
 }
-my $entries = $cli->json('stat')->{journal_entries};
-select undef, undef, undef, 0.05 until $cli->json('stat')->{journal_entries} > $entries + 2;
-my $file = "$folder/backup.mdb";
-$cli->ok('backup', $file);
-is((stat $file)[2] & 07777, 0600, 'a backup is readable by its owner alone');
+
+sub entries () { return $cli->json('stat')->{journal_entries} }
+
+sub wait_for_changes () {
+    my $seen = entries();
+    select undef, undef, undef, 0.01 until entries() > $seen + 1;
+}
+
+# What the journal says that the writer's tokens are.
+sub tokens_in ($journal) {
+    my %there;
+    for my $entry (@$journal) {
+        my ($name) = $entry->{object} =~ m{\Ashop/cpanel/(w\d+)\z} or next;
+        $entry->{action} eq 'token.create' ? $there{$name} = 1 : delete $there{$name};
+    }
+    return [sort keys %there];
+}
+
+wait_for_changes();
+my $rounds = $ENV{TOKENGATE_BACKUPS} // 12;
+my @backups;
+for my $round (1 .. $rounds) {
+    my $before = entries();
+    my $pid = open my $backup, '-|', Tokengate::Cli::binary(), 'backup', '-', '--store', $cli->store or die $!;
+    binmode $backup;
+    read $backup, my $bytes, 1 or die;
+    my $begun = entries();
+    wait_for_changes();
+    local $/ = undef;
+    $bytes .= <$backup>;
+    close $backup or die "backup: $?";
+    push @backups, {file => "$folder/live-$round.mdb", least => $before, most => $begun};
+    open my $out, '>:raw', $backups[-1]{file} or die $!;
+    print $out $bytes;
+    close $out or die $!;
+}
 is($cli->run('check')->{exit}, 0, 'a store is whole while it is being written to');
 open my $stop, '>', "$folder/stop" or die $!;
 waitpid $writer, 0;
+my $journal = $cli->json(qw(journal show --from 1));
+for my $backup (@backups) {
+    my $live = Tokengate::Cli->new(store => $backup->{file} =~ s/mdb\z/store/r, init => 0);
+    my $r = $live->run('restore', $backup->{file}, '--json');
+    is($r->{exit}, 0, 'a backup beside the writer is restored') or diag($r->{stderr}), next;
+    my $report = Tokengate::Cli::decode_json($r->{stdout});
+    my $held = $report->{journal_entries};
+    my @wrong = map { "$_ finds something" } grep { $live->run(split)->{exit} != 0 } 'check', 'journal verify';
+    push @wrong, "$held journal entries, not $backup->{least} to $backup->{most}"
+        if $held < $backup->{least} || $held > $backup->{most};
+    my $restored = $live->json(qw(journal show --from 1));
+    push @wrong, 'no entry of its own' if @$restored != $held + 1 || $restored->[-1]{action} ne 'store.restore';
+    my @prefix = @$restored[0 .. $held - 1];
+    push @wrong, 'its journal is not the beginning of the store\'s'
+        if join("\n", map { $_->{hash} } @prefix) ne join("\n", map { $_->{hash} } @$journal[0 .. $held - 1]);
+    my @tokens = sort grep { /\Aw/ } map { $_->{name} } @{ $live->json(qw(token list shop)) };
+    push @wrong, 'its tokens are not those of its journal' if "@tokens" ne "@{tokens_in(\@prefix)}";
+    push @wrong, 'tokens from before are missing' if $report->{tokens} != @tokens + 4000 + 4;
+    is_deeply(\@wrong, [], "and holds the first $held changes, whole");
+    remove_tree($live->store);
+}
+
+my $file = "$folder/backup.mdb";
+$cli->ok('backup', $file);
+is((stat $file)[2] & 07777, 0600, 'a backup is readable by its owner alone');
 my $again = $cli->run('backup', $file);
 is($again->{exit}, 1, 'an existing file is not replaced');
 like($again->{stderr}, qr/--force/, 'and how it would be');
@@ -108,18 +177,19 @@ $sound->ok(qw(account suspend idle));
 $sound->ok(qw(token revoke shop revoked));
 is(asked($sound, 'good')->{exit}, 0, 'the sound store grants');
 
+sub copy_of ($from, $to) {
+    remove_tree($to->store);
+    system('cp', '-a', $from->store, $to->store) == 0 or die;
+}
+
 my $sick = Tokengate::Cli->new(store => "$folder/sick", init => 0);
-mkdir $sick->store or die $!;
-chmod 02750, $sick->store;
+copy_of($sound, $sick);
+is($sick->run('check')->{exit}, 0, 'nothing is found in a copy that nothing happened to');
 my $size = -s $sound->store . '/data.mdb';
 my %count = (found => 0, refused => 0);
 my @wrong;
 for my $i (1 .. $flips) {
-    unlink glob $sick->store . '/*';
-    for (['data.mdb', 0640], ['lock.mdb', 0660]) {
-        copy($sound->store . "/$_->[0]", $sick->store . "/$_->[0]") or die $!;
-        chmod $_->[1], $sick->store . "/$_->[0]";
-    }
+    copy_of($sound, $sick);
     open my $data, '+<:raw', $sick->store . '/data.mdb' or die $!;
     my ($at, $byte, $bit) = (0, "\0", int rand 8);
     while ($byte eq "\0") {    # most of a small store is free room
