@@ -1,17 +1,30 @@
 /// The request path: may this request pass, and as whom? The one header that a web-server module includes.
 ///
-/// Order of use:
-///   1. once per process and store, after the last fork:  Verifier verifier("/var/lib/tokengate");
-///   2. about once a second, not on a request:            verifier.maintain();
-///   3. once per thread:                                  Reader reader(verifier);
-///   4. per request:                                      credentials = reader.read_credentials(…);
-///                                                        decision = reader.verify(rules, credentials,
-///                                                        request);
+/// Once per process and store, after the last fork, and then about once a second outside of requests:
+///
+///     Verifier verifier("/var/lib/tokengate");
+///     verifier.maintain();
+///
+/// Once per thread:
+///
+///     Reader reader(verifier);
+///
+/// Per request, with `rules` of its location and `connection` and `call` filled from it:
+///
+///     Credentials credentials = reader.read_credentials(rules, fields);
+///     std::string scratch;
+///     if (body_chooses_function(call.wire_path, call.served_path)) {
+///       // read the body, up to the configured limit; say how that went in call.body_state and call.body
+///       scratch.resize(scratch_bytes(call.query.size(), call.body.size()));
+///       call.scratch = scratch;
+///     }
+///     Decision decision = reader.verify(rules, credentials, connection, call);
+///
 /// Let the request pass if and only if decision.outcome is Outcome::kGranted.
 ///
-/// Step 4 throws nothing, allocates nothing, takes no lock and makes no system call when it grants; it sees
-/// every change that was committed before it began. All views passed in are only read, and only during the
-/// call; all results are values.
+/// Credentials and verdict throw nothing, allocate nothing, take no lock and make no system call when they
+/// grant; verify() sees every change that was committed before it began. All views passed in are only read,
+/// and only during the call; all results are values.
 #ifndef TOKENGATE_VERIFY_H_
 #define TOKENGATE_VERIFY_H_
 
