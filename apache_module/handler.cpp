@@ -8,7 +8,7 @@
 namespace tokengate {
 namespace {
 
-/// Checks 1 to 8 passed: the caller is known, and the call is one. Whether it is allowed is another question.
+/// Checks 1 to 9 passed: the caller is known, and the call is one. Whether it is allowed is another question.
 bool is_known_call(const Decision& decision) noexcept {
   switch (decision.outcome) {
     case Outcome::kGranted:

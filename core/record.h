@@ -29,7 +29,7 @@ inline constexpr int64_t kEndOfTime = INT64_MAX;
 using TokenKey = uint64_t;
 TokenKey token_key(const Digest& digest) noexcept;
 
-/// Table tokens: TokenKey -> all that checks 3 to 9 need, of the token and of its account. Whatever changes
+/// Table tokens: TokenKey -> all that checks 4 to 10 need, of the token and of its account. Whatever changes
 /// an account rewrites its tokens in the same transaction.
 struct TokenRecord {
   uint64_t token_id = 0;

@@ -168,7 +168,7 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   return decision;
 }
 
-/// Checks 2 to 6. `*token` is filled, with views into the snapshot, if the token was found, and `*caller`
+/// Checks 2 to 7. `*token` is filled, with views into the snapshot, if the token was found, and `*caller`
 /// too.
 Outcome Reader::Impl::check_caller(const Rules& rules, const Credentials& credentials,
                                    const Connection& connection, const Report& report, TokenRecord* token,
@@ -243,7 +243,7 @@ Outcome Reader::Impl::check_caller(const Rules& rules, const Credentials& creden
   return outcome;
 }
 
-/// Half of check 3. The short key finds the record; the whole digest decides.
+/// First half of check 4. The short key finds the record; the whole digest decides.
 Outcome Reader::Impl::find_token(const Credentials& credentials, TokenRecord* token) noexcept {
   Bytes value;
   StoreError error = seat_.transaction().get(Table::kTokens, token_key(credentials.digest), &value);
@@ -252,7 +252,7 @@ Outcome Reader::Impl::find_token(const Credentials& credentials, TokenRecord* to
   return equal_constant_time(credentials.digest, token->digest) ? Outcome::kGranted : Outcome::kUnknownToken;
 }
 
-/// Checks 7 and 8.
+/// Checks 8 and 9.
 Outcome Reader::Impl::check_route(const Rules& rules, const Call& call, const Report& report) noexcept {
   find_route(rules.service, call, &route_);
   Outcome outcome = Outcome::kGranted;
@@ -267,7 +267,7 @@ Outcome Reader::Impl::check_route(const Rules& rules, const Call& call, const Re
   return outcome;
 }
 
-/// Check 9, over every call.
+/// Check 10, over every call.
 Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const TokenRecord& token,
                                  const Report& report, Decision* decision) noexcept {
   Outcome outcome = Outcome::kGranted;
@@ -333,7 +333,7 @@ Outcome Reader::Impl::check_call_acls(const Rules& rules, const RoutedCall& call
     decision->acl.clear();
     return token_may_call_unlisted(token) ? Outcome::kGranted : Outcome::kAclDenied;
   }
-  // An account-level call through whm needs its ACLs of the target, in check 10.
+  // An account-level call through whm needs its ACLs of the target, in check 11.
   if (token.service == Service::kWhm && (call.api == Api::kUapi || call.api == Api::kApi2)) {
     return Outcome::kGranted;
   }
@@ -346,7 +346,7 @@ Outcome Reader::Impl::check_call_acls(const Rules& rules, const RoutedCall& call
   return Outcome::kGranted;
 }
 
-/// Check 10, over every call that names an account.
+/// Check 11, over every call that names an account.
 Outcome Reader::Impl::check_targets(const TokenRecord& token, const Report& report,
                                     Decision* decision) noexcept {
   if (token.service != Service::kWhm) return Outcome::kGranted;

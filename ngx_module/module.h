@@ -128,7 +128,7 @@ const Decision* latest_decision(ngx_http_request_t* r) noexcept;
 /// received.
 const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& conf,
                                     RequestState& state) noexcept;
-/// Who calls, by checks 1 to 6 under the rules of `conf`; null if nobody. Remembered.
+/// Who calls, by checks 1 to 7 under the rules of `conf`; null if nobody. Remembered.
 const Caller* identify(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept;
 Connection connection_of(ngx_http_request_t* r) noexcept;
 

@@ -22,7 +22,7 @@ ngx_int_t set_none(ngx_http_variable_value_t* value) noexcept {
   return NGX_OK;
 }
 
-/// The caller, if checks 1 to 6 hold. A decision says it best; before there is one, it is worked out where
+/// The caller, if checks 1 to 7 hold. A decision says it best; before there is one, it is worked out where
 /// Tokengate is on.
 const Caller* caller_of(ngx_http_request_t* r) noexcept {
   if (const Decision* decision = latest_decision(r))

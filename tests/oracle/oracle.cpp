@@ -43,7 +43,7 @@ std::string route_text(const Request& request) {
   return text.substr(0, 256);
 }
 
-// ---- Checks 9 and 10
+// ---- Checks 10 and 11
 
 class Judge {
  public:
@@ -132,7 +132,7 @@ const TokenState* find_token(const State& state, const std::string& secret) {
   return nullptr;
 }
 
-// Checks 2 to 6.
+// Checks 2 to 7.
 Outcome check_caller(const State& state, const Request& request, Verdict* verdict, const TokenState** found) {
   Claim claim = read_claim(request);
   if (claim.malformed) return Outcome::kMalformedCredentials;

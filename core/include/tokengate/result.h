@@ -10,24 +10,24 @@
 
 namespace tokengate {
 
-/// The answer to "may this request pass?", in the order in which the checks are made: where two reasons
-/// hold at once, the earlier one is the outcome. Only kGranted lets a request pass.
+/// The answer to "may this request pass?". The checks are made in the order of their numbers, and the first
+/// that fails is the outcome. Only kGranted lets a request pass.
 enum class Outcome : uint8_t {
-  kGranted,
-  kStoreUnavailable,      ///< the store is missing, unreadable, or of another format
-  kNoCredentials,         ///< none, or only of a scheme that is not switched on here
-  kMalformedCredentials,  ///< a scheme that is on, but not well formed, or more than one
-  kInsecureTransport,     ///< neither TLS nor loopback nor a Unix socket
-  kUnknownToken,          ///< never issued, revoked, another user's, or of the other service
-  kNotYetValid,           ///< now < not-before
-  kExpired,               ///< now >= expires
-  kAccountSuspended,      ///< the token's account is suspended
-  kTokensDisabled,        ///< tokens are switched off for the account
-  kAddressDenied,         ///< the client's address is in none of the token's ranges
-  kBadRoute,              ///< the call is not canonical, or could be read in two ways
-  kApiRefused,            ///< this API cannot be called with tokens, or not on this service
-  kAclDenied,             ///< an ACL that the call needs is not possessed, or the token is read-only
-  kTargetDenied,          ///< the call names an account that the caller may not act on
+  kGranted,               ///< all checks passed
+  kStoreUnavailable,      ///< check 1: the store is missing, unreadable, or of another format
+  kNoCredentials,         ///< check 2: none, or only of a scheme that is not switched on here
+  kMalformedCredentials,  ///< check 2: a scheme that is on, but not well formed, or more than one
+  kInsecureTransport,     ///< check 3: neither TLS nor loopback nor a Unix socket
+  kUnknownToken,          ///< check 4: never issued, revoked, another user's, or of the other service
+  kNotYetValid,           ///< check 5: now < not-before
+  kExpired,               ///< check 5: now >= expires
+  kAccountSuspended,      ///< check 6: the token's account is suspended
+  kTokensDisabled,        ///< check 6: tokens are switched off for the account
+  kAddressDenied,         ///< check 7: the client's address is in none of the token's ranges
+  kBadRoute,              ///< check 8: the call is not canonical, or could be read in two ways
+  kApiRefused,            ///< check 9: this API cannot be called with tokens, or not on this service
+  kAclDenied,             ///< check 10: a needed ACL is missing, or a read-only token writes
+  kTargetDenied,          ///< check 11: the call names an account that the caller may not act on
 };
 
 inline constexpr int kOutcomeCount = 15;

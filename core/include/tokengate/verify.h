@@ -193,7 +193,7 @@ struct Caller {
 /// The verdict on a request.
 struct Decision {
   Outcome outcome = Outcome::kStoreUnavailable;
-  /// Checks 1 to 6 passed, so `caller` is who it claims to be, even if the call is then refused. When false,
+  /// Checks 1 to 7 passed, so `caller` is who it claims to be, even if the call is then refused. When false,
   /// `caller` is for the log alone: filled as far as the token was found, else empty.
   bool caller_identified = false;
   Caller caller;
@@ -258,11 +258,11 @@ class Reader {
   /// 9110 11.1).
   Credentials read_credentials(const Rules& rules, const CredentialFields& fields) noexcept;
 
-  /// Checks 1 to 6 only: who is calling. Grants nothing. False, with `*caller` untouched, if any fails.
+  /// Checks 1 to 7 only: who is calling. Grants nothing. False, with `*caller` untouched, if any fails.
   bool identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
                 Caller* caller) noexcept;
 
-  /// The whole decision, checks 1 to 10. A grant is noted in the store's usage map. `observer`, if given,
+  /// The whole decision, checks 1 to 11. A grant is noted in the store's usage map. `observer`, if given,
   /// hears each check (and may allocate).
   Decision verify(const Rules& rules, const Credentials& credentials, const Connection& connection,
                   const Call& call, Observer* observer = nullptr) noexcept;
