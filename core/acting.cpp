@@ -137,16 +137,16 @@ std::set<uint64_t> ActingBounds::offspring(Tables& tables) const {
 }
 
 void ActingBounds::require_descendant(Tables& tables, const WorkingToken& token,
-                                      std::string_view deed) const {
+                                      std::string_view verb) const {
   if (!token_ || offspring(tables).contains(token.id)) return;
-  refuse("the token " + quote(token_->name) + " cannot " + std::string(deed) + ' ' +
+  refuse("the token " + quote(token_->name) + " cannot " + std::string(verb) + ' ' +
          (token.id == token_->id ? "itself" : quote(token.name) + ", which it did not make") +
          "; the account's owner can");
 }
 
 void ActingBounds::require_itself_or_descendant(Tables& tables, const WorkingToken& token,
-                                                std::string_view deed) const {
-  if (token_ && token.id != token_->id) require_descendant(tables, token, deed);
+                                                std::string_view verb) const {
+  if (token_ && token.id != token_->id) require_descendant(tables, token, verb);
 }
 
 void ActingBounds::require_narrower(Tables& tables, const WorkingToken& before,

@@ -28,11 +28,12 @@ class ActingBounds {
   /// later end, an earlier begin than both now and the acting token's, an address.
   void require_within(Tables& tables, const WorkingAccount& account, const WorkingToken& token) const;
 
-  /// Refuses tokens that did not come of the acting one; `deed` is the verb for the message. Under another
-  /// name, the acting token or a maker of it would escape whoever ends it together with its children.
-  void require_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
+  /// Refuses tokens that did not come of the acting one; `verb` says what it cannot do, for the message.
+  /// Under another name, the acting token or a maker of it would escape whoever ends it together with its
+  /// children.
+  void require_descendant(Tables& tables, const WorkingToken& token, std::string_view verb) const;
   /// The same, but the acting token itself will do: a new secret must end with the token that gave it.
-  void require_itself_or_descendant(Tables& tables, const WorkingToken& token, std::string_view deed) const;
+  void require_itself_or_descendant(Tables& tables, const WorkingToken& token, std::string_view verb) const;
   /// Refuses what gives a token more than it had, unless it came of the acting one: it would keep that when
   /// the acting one is ended.
   void require_narrower(Tables& tables, const WorkingToken& before, const WorkingToken& after) const;

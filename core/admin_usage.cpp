@@ -53,7 +53,7 @@ void Admin::Impl::keep_usage(Tables& tables, std::optional<uint64_t> first_new_i
   try {
     keep_usage_file(path_, {tables.store_id(), first_new_id.value_or(*next_id), *next_id, change.now_unix_s});
   } catch (const StoreFailure&) {
-    // A store that is damaged can be changed all the same: that is how it is mended.
+    // A store that is damaged can be changed all the same: that is how it is repaired.
   }
 }
 

@@ -35,9 +35,9 @@ constexpr FileRule kFiles[] = {{"", 0750, 0750, false},
                                {"/acknowledged", 0640, 0640, true}};
 
 void inspect_files(const std::string& path, CheckReport* report) {
-  auto add = [&](Mend mend, std::string text) {
+  auto add = [&](Remedy remedy, std::string text) {
     ++report->finding_count;
-    report->findings.push_back({std::move(text), mend, true});
+    report->findings.push_back({std::move(text), remedy, true});
   };
   struct stat folder {};
   if (stat(path.c_str(), &folder) != 0) return;
@@ -45,29 +45,30 @@ void inspect_files(const std::string& path, CheckReport* report) {
     std::string name = path + rule.name;
     struct stat file {};
     if (lstat(name.c_str(), &file) != 0) {
-      if (!rule.may_be_missing) add(Mend::kByHand, name + " cannot be looked at: " + std::strerror(errno));
+      if (!rule.may_be_missing) add(Remedy::kByHand, name + " cannot be looked at: " + std::strerror(errno));
       continue;
     }
     mode_t mode = file.st_mode & 0777;
     if ((mode & ~rule.most) != 0 || (mode & rule.least) != rule.least) {
       char text[64];
       std::snprintf(text, sizeof text, "%04o, and should have %04o", unsigned{mode}, unsigned{rule.most});
-      add(Mend::kRepair, name + " has the mode " + text + "; `tokengate repair` sets it");
+      add(Remedy::kRepair, name + " has the mode " + text + "; `tokengate repair` sets it");
     }
     if (file.st_uid != folder.st_uid) {
-      add(Mend::kByHand,
+      add(Remedy::kByHand,
           name + " belongs to another user than the store's folder, who can change it; chown it");
     }
     if (file.st_gid != folder.st_gid) {
-      add(Mend::kByHand, name +
-                             " is of another group than the store's folder, so that servers may not be able "
-                             "to read it; chgrp it");
+      add(Remedy::kByHand,
+          name +
+              " is of another group than the store's folder, so that servers may not be able "
+              "to read it; chgrp it");
     }
   }
 }
 
-/// The hint of how tokens are used: what is wrong with it is told, and mended by whatever changes the store
-/// next.
+/// The hint of how tokens are used: what is wrong with it is told, and put right by whatever changes the
+/// store next.
 void inspect_usage(const std::string& path, Transaction& transaction, CheckReport* report) {
   Bytes value;
   StoreId id{};
@@ -77,7 +78,7 @@ void inspect_usage(const std::string& path, Transaction& transaction, CheckRepor
   UsageFile usage(path, id);
   if (usage.problem().empty()) return;
   ++report->finding_count;
-  report->findings.push_back({"how tokens are used is not noted: " + usage.problem(), Mend::kByHand, true});
+  report->findings.push_back({"how tokens are used is not noted: " + usage.problem(), Remedy::kByHand, true});
 }
 
 /// The child's part: everything, to standard text. Lines: a letter and what it stands for.
@@ -104,7 +105,7 @@ std::string inspect(const std::string& path) {
     if (environment.copy_to(nowhere) != StoreError::kNone) {
       ++report.finding_count;
       report.findings.push_back({"the pages of data.mdb do not add up: the file is damaged; restore a backup",
-                                 Mend::kRestore, false});
+                                 Remedy::kRestore, false});
     }
     break;
   }
@@ -114,7 +115,7 @@ std::string inspect(const std::string& path) {
   inspect_files(path, &report);
   for (const Finding& finding : report.findings) {
     text.append(finding.is_of_files ? "f" : "F")
-        .append(1, static_cast<char>('0' + static_cast<int>(finding.mend)));
+        .append(1, static_cast<char>('0' + static_cast<int>(finding.remedy)));
     text.append(finding.text).append("\n");
   }
   text += "R" + std::to_string(report.accounts) + " " + std::to_string(report.tokens) + " " +
@@ -157,7 +158,7 @@ bool read_report(std::string_view text, Result<CheckReport>* result) {
     bool is_of_files = line.starts_with("f");
     if ((is_of_files || line.starts_with("F")) && line.size() > 2) {
       result->value.findings.push_back(
-          {std::string(line.substr(2)), static_cast<Mend>(line[1] - '0'), is_of_files});
+          {std::string(line.substr(2)), static_cast<Remedy>(line[1] - '0'), is_of_files});
     }
     if (line.starts_with("R")) {
       CheckReport& report = result->value;
@@ -202,7 +203,7 @@ Result<CheckReport> check_store(const std::string& path) {
     result.value.finding_count = 1;
     result.value.findings.push_back(
         {"reading the store ends with " + how + ": LMDB's own pages are damaged; restore a backup",
-         Mend::kRestore, false});
+         Remedy::kRestore, false});
   }
   return result;
 }

@@ -54,23 +54,25 @@ CheckReport Inspection::report() const {
   return report;
 }
 
-void Inspection::add(Mend mend, std::string text) {
+void Inspection::add(Remedy remedy, std::string text) {
   ++report_.finding_count;
-  if (faults_.size() < most_faults_) faults_.push_back({{std::move(text), mend, false}, {}, {}, {}});
+  if (faults_.size() < most_faults_) faults_.push_back({{std::move(text), remedy, false}, {}, {}, {}});
 }
 
-void Inspection::add_mendable(std::string object, const std::string& problem, const std::string& deed,
-                              Act act) {
+void Inspection::add_repairable(std::string object, const std::string& problem, const std::string& action,
+                                Act act) {
   ++report_.finding_count;
   if (faults_.size() >= most_faults_) return;
-  std::string text = problem + "; `tokengate repair` " + deed;
-  faults_.push_back(
-      {{std::move(text), Mend::kRepair, false}, std::move(object), problem + "; " + deed, std::move(act)});
+  std::string text = problem + "; `tokengate repair` " + action;
+  faults_.push_back({{std::move(text), Remedy::kRepair, false},
+                     std::move(object),
+                     problem + "; " + action,
+                     std::move(act)});
 }
 
 void Inspection::walk(Table table, std::string_view name, bool integer_keys, const Visit& visit) {
   auto broken = [&](const std::string& how) {
-    add(Mend::kRestore,
+    add(Remedy::kRestore,
         "the table " + std::string(name) + " " + how + ": the file is damaged; restore a backup");
   };
   Cursor cursor;
@@ -105,13 +107,13 @@ void Inspection::inspect_meta() {
   Bytes value;
   if (tables_.transaction().get(Table::kMeta, kStoreIdKey, &value) != StoreError::kNone ||
       value.size() != 16) {
-    add(Mend::kRestore, "the store has no id; restore a backup");
+    add(Remedy::kRestore, "the store has no id; restore a backup");
   }
   for (std::string_view counter : {kNextAccountId, kNextTokenId}) {
     StoreError error = tables_.transaction().get(Table::kMeta, counter, &value);
     if (error == StoreError::kNotFound) continue;
     if (error != StoreError::kNone || value.size() != sizeof(uint64_t)) {
-      add(Mend::kRestore, "the counter " + std::string(counter) + " cannot be read; restore a backup");
+      add(Remedy::kRestore, "the counter " + std::string(counter) + " cannot be read; restore a backup");
     }
   }
   walk(Table::kMeta, "meta", false, [](Bytes, Bytes) {});
@@ -120,7 +122,7 @@ void Inspection::inspect_meta() {
 // Numbers stand for names in every other table, so nothing here can be guessed.
 void Inspection::inspect_registry() {
   auto broken = [&](const std::string& what) {
-    add(Mend::kRestore,
+    add(Remedy::kRestore,
         "the registry of ACLs " + what + "; rights cannot be told any more: restore a backup");
   };
   walk(Table::kAcls, "acls", false, [&](Bytes key, Bytes value) {
@@ -153,7 +155,7 @@ void Inspection::inspect_accounts() {
     AccountRecord record;
     bool readable = id > 0 && id <= UINT32_MAX && decode(value, &record) && is_username(record.username);
     if (!readable) {
-      return add_mendable(
+      return add_repairable(
           "account " + std::to_string(id), "the record of account " + std::to_string(id) + " cannot be read",
           "removes it and its tokens",
           [id](Tables& tables) { require(tables.transaction().erase(Table::kAccounts, id)); });
@@ -164,12 +166,12 @@ void Inspection::inspect_accounts() {
       // The one that the name leads to is the one that administrators have seen.
       bool keeps = is_kept(tables_, account.username, account.id);
       uint32_t loser = keeps ? found->second : account.id;
-      add_mendable(account.username,
-                   "two accounts have the username " + quote(account.username) + ", " +
-                       std::to_string(found->second) + " and " + std::to_string(account.id),
-                   "removes account " + std::to_string(loser) + " and its tokens", [loser](Tables& tables) {
-                     require(tables.transaction().erase(Table::kAccounts, uint64_t{loser}));
-                   });
+      add_repairable(account.username,
+                     "two accounts have the username " + quote(account.username) + ", " +
+                         std::to_string(found->second) + " and " + std::to_string(account.id),
+                     "removes account " + std::to_string(loser) + " and its tokens", [loser](Tables& tables) {
+                       require(tables.transaction().erase(Table::kAccounts, uint64_t{loser}));
+                     });
       if (!keeps) return;
       accounts_.erase(loser);
       found->second = account.id;
@@ -181,13 +183,13 @@ void Inspection::inspect_accounts() {
       foreign = foreign || !(account.acls[i] == before);
     }
     if (foreign) {
-      add_mendable(account.username, account_text(account) + " possesses ACLs that are not registered",
-                   "takes those away", [account](Tables& tables) {
-                     // The owner may have been mended before.
-                     WorkingAccount now = tables.account(account.id);
-                     for (size_t i = 0; i < 2; ++i) now.acls[i].keep_only(account.acls[i]);
-                     tables.put_account(now);
-                   });
+      add_repairable(account.username, account_text(account) + " possesses ACLs that are not registered",
+                     "takes those away", [account](Tables& tables) {
+                       // The owner may have been repaired before.
+                       WorkingAccount now = tables.account(account.id);
+                       for (size_t i = 0; i < 2; ++i) now.acls[i].keep_only(account.acls[i]);
+                       tables.put_account(now);
+                     });
     }
     accounts_.emplace(account.id, account);
   });
@@ -196,12 +198,12 @@ void Inspection::inspect_accounts() {
 void Inspection::inspect_owners() {
   auto disown = [&](WorkingAccount& account, const std::string& problem) {
     account.owner_id = 0;
-    add_mendable(account.username, account_text(account) + problem, "leaves it without an owner",
-                 [id = account.id](Tables& tables) {
-                   WorkingAccount now = tables.account(id);
-                   now.owner_id = 0;
-                   tables.put_account(now);
-                 });
+    add_repairable(account.username, account_text(account) + problem, "leaves it without an owner",
+                   [id = account.id](Tables& tables) {
+                     WorkingAccount now = tables.account(id);
+                     now.owner_id = 0;
+                     tables.put_account(now);
+                   });
   };
   for (auto& [id, account] : accounts_) {
     if (account.owner_id != 0 && !accounts_.contains(account.owner_id)) {
@@ -229,12 +231,12 @@ void Inspection::inspect_account_names() {
     if (account != ids_by_name_.end() && account->second == id) return;
     std::string name(key);
     if (account == ids_by_name_.end()) {
-      return add_mendable(
+      return add_repairable(
           name, "the username " + quote(name) + " leads to no account of that name", "removes it",
           [name](Tables& tables) { require(tables.transaction().erase(Table::kAccountNames, name)); });
     }
     uint64_t right = account->second;
-    add_mendable(
+    add_repairable(
         name, "the username " + quote(name) + " leads to another account",
         "lets it lead to account " + std::to_string(right) + ", which has it", [name, right](Tables& tables) {
           require(tables.transaction().put(Table::kAccountNames, name,
@@ -243,7 +245,7 @@ void Inspection::inspect_account_names() {
   });
   for (const auto& [username, id] : ids_by_name_) {
     if (found.contains(username)) continue;
-    add_mendable(
+    add_repairable(
         username, "the username " + quote(username) + " leads nowhere, though an account has it",
         "lets it lead to account " + std::to_string(id),
         [username = username, right = uint64_t{id}](Tables& tables) {
@@ -264,7 +266,7 @@ void Inspection::inspect_catalog() {
     std::string_view function;
     CatalogRecord record;
     if (!parse_catalog_key(key, &api, &module, &function) || !decode(key, value, &record)) {
-      return add(Mend::kByHand,
+      return add(Remedy::kByHand,
                  "the catalog's row " + quote(key) + " cannot be read; " + std::string(kLoadCatalog));
     }
     const Tables::AclNames& names = acl_names_[static_cast<size_t>(acl_service(api))];
@@ -272,10 +274,10 @@ void Inspection::inspect_catalog() {
     while (next_catalog_acl(&record.acls, &acl)) {
       auto found = names.find(acl.number);
       if (found == names.end() || found->second != acl.name) {
-        add(Mend::kByHand, "the catalog's row " + std::string(api_name(api)) + " " + std::string(module) +
-                               " " + std::string(function) + " names the ACL " + quote(acl.name) +
-                               " by a number that is not its own; load the catalog again with `tokengate "
-                               "catalog load`");
+        add(Remedy::kByHand, "the catalog's row " + std::string(api_name(api)) + " " + std::string(module) +
+                                 " " + std::string(function) + " names the ACL " + quote(acl.name) +
+                                 " by a number that is not its own; load the catalog again with `tokengate "
+                                 "catalog load`");
       }
     }
   });
@@ -285,7 +287,7 @@ void Inspection::inspect_catalog() {
   Bytes found(reinterpret_cast<const char*>(digest.data()), digest.size());
   bool is_whole = is_kept ? kept == found : rows.empty();
   if (!is_whole && report_.finding_count == findings_before) {
-    add(Mend::kByHand,
+    add(Remedy::kByHand,
         "the catalog is not the one that was loaded: rows are missing, or stand under other names. Servers "
         "refuse every request until it is loaded again with `tokengate catalog load`");
   }
@@ -301,15 +303,16 @@ void Inspection::inspect_counters() {
     if (error == StoreError::kNone && value.size() == sizeof next)
       std::memcpy(&next, value.data(), sizeof next);
     if (next > most) continue;
-    add_mendable(std::string(counter),
-                 std::string(counter) + " is " + std::to_string(next) + ", and " + std::to_string(most) +
-                     " is in use: an id would be given twice",
-                 "raises it to " + std::to_string(most + 1),
-                 [counter = counter, most = most](Tables& tables) { tables.set_counter(counter, most + 1); });
+    add_repairable(
+        std::string(counter),
+        std::string(counter) + " is " + std::to_string(next) + ", and " + std::to_string(most) +
+            " is in use: an id would be given twice",
+        "raises it to " + std::to_string(most + 1),
+        [counter = counter, most = most](Tables& tables) { tables.set_counter(counter, most + 1); });
   }
 }
 
-// Never mended: a chain that was made whole again would say nothing.
+// Never repaired: a chain that was made whole again would say nothing.
 void Inspection::inspect_journal() {
   const std::string kMeaning =
       "; what happened then cannot be told any more: keep this store as evidence, and restore a backup or go "
@@ -323,30 +326,30 @@ void Inspection::inspect_journal() {
     std::memcpy(&seq, key.data(), sizeof seq);
     ++report_.journal_entries;
     if (seq != expected) {
-      add(Mend::kByHand, "journal entries " + std::to_string(expected) + " to " + std::to_string(seq - 1) +
-                             " are missing" + kMeaning);
+      add(Remedy::kByHand, "journal entries " + std::to_string(expected) + " to " + std::to_string(seq - 1) +
+                               " are missing" + kMeaning);
       chained = false;
     }
     expected = seq + 1;
     JournalRecord record;
     if (!decode(value, &record)) {
-      add(Mend::kByHand, "journal entry " + std::to_string(seq) + " cannot be read" + kMeaning);
+      add(Remedy::kByHand, "journal entry " + std::to_string(seq) + " cannot be read" + kMeaning);
       chained = false;
       return;
     }
     if (chained && journal_hash(previous, seq, record) != record.hash) {
-      add(Mend::kByHand, "the hash of journal entry " + std::to_string(seq) +
-                             " does not hold: it or one before it was altered" + kMeaning);
+      add(Remedy::kByHand, "the hash of journal entry " + std::to_string(seq) +
+                               " does not hold: it or one before it was altered" + kMeaning);
     }
     previous = record.hash;
     chained = true;
   });
   if (!chained) {
-    add(Mend::kRestore,
+    add(Remedy::kRestore,
         "the newest journal entry cannot be read, so no change can be made; restore a backup");
   }
   if (report_.journal_entries == 0) {
-    add(Mend::kByHand, "the journal is empty, though making a store is an entry" + kMeaning);
+    add(Remedy::kByHand, "the journal is empty, though making a store is an entry" + kMeaning);
   }
 }
 

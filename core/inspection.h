@@ -14,13 +14,13 @@
 
 namespace tokengate {
 
-/// Something that is wrong. What mends it only ever takes rights away, or repeats what an undamaged record of
+/// Something that is wrong. Its repair only ever takes rights away, or repeats what an undamaged record of
 /// the account says.
 struct Fault {
   Finding finding;
-  std::string object;                 ///< of the journal's entry
-  std::string deed;                   ///< what was wrong, and what `mend` does
-  std::function<void(Tables&)> mend;  ///< with Mend::kRepair
+  std::string object;                   ///< of the journal's entry
+  std::string action;                   ///< what was wrong, and what `repair` does
+  std::function<void(Tables&)> repair;  ///< with Remedy::kRepair
 };
 
 class Inspection {
@@ -36,8 +36,8 @@ class Inspection {
 
  private:
   using Act = std::function<void(Tables&)>;
-  void add(Mend mend, std::string text);
-  void add_mendable(std::string object, const std::string& problem, const std::string& deed, Act act);
+  void add(Remedy remedy, std::string text);
+  void add_repairable(std::string object, const std::string& problem, const std::string& action, Act act);
   /// Calls `visit(key, value)` for every entry of a table.
   using Visit = std::function<void(Bytes key, Bytes value)>;
   void walk(Table table, std::string_view name, bool integer_keys, const Visit& visit);
@@ -69,7 +69,7 @@ class Inspection {
 
   AclSet registered_[2];
   Tables::AclNames acl_names_[2];
-  std::map<uint32_t, WorkingAccount> accounts_;  ///< as they will be once mended
+  std::map<uint32_t, WorkingAccount> accounts_;  ///< as they will be once repaired
   std::map<std::string, uint32_t, std::less<>> ids_by_name_;
   IdSet token_ids_;
   std::set<std::string, std::less<>> unreadable_names_;               ///< keys of table token_names

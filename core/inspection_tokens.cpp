@@ -57,7 +57,7 @@ void Inspection::inspect_token_name(Bytes key, Bytes value) {
       named.service, named.name);
   if (account == accounts_.end()) return remove_token(named, "belongs to no readable account");
   if (!token_ids_.add(named.names.token_id) || named.names.token_id == 0) {
-    add(Mend::kByHand,
+    add(Remedy::kByHand,
         "the token " + quote(named.text) + " has the id " + std::to_string(named.names.token_id) +
             ", which is no id or another token's too, so that logs cannot tell them apart; revoke "
             "it and create it again");
@@ -94,11 +94,11 @@ void Inspection::remove_token(const NamedToken& named, const std::string& proble
     if (is_of_another(named, key) || !settled_.insert(key).second) continue;
     secrets.push_back(key);
   }
-  add_mendable(named.text, "the token " + quote(named.text) + " " + problem, "revokes it",
-               [key = named.key, secrets](Tables& tables) {
-                 for (TokenKey secret : secrets) erase_if_there(tables, Table::kTokens, secret);
-                 erase_if_there(tables, Table::kTokenNames, key);
-               });
+  add_repairable(named.text, "the token " + quote(named.text) + " " + problem, "revokes it",
+                 [key = named.key, secrets](Tables& tables) {
+                   for (TokenKey secret : secrets) erase_if_there(tables, Table::kTokens, secret);
+                   erase_if_there(tables, Table::kTokenNames, key);
+                 });
 }
 
 /// What the token's records hold against what they should.
@@ -137,12 +137,12 @@ void Inspection::compare_token(const NamedToken& named, const WorkingAccount& ac
         "does not repeat what its account's record says, or its two secrets differ in rights",
         "writes it anew from the account");
   }
-  for (const auto& [problem, deed] : problems) {
-    add_mendable(named.text, "the token " + quote(named.text) + " " + problem, deed,
-                 [account, token, drop](Tables& tables) {
-                   if (drop) erase_if_there(tables, Table::kTokens, *drop);
-                   tables.put_token(account, token);
-                 });
+  for (const auto& [problem, action] : problems) {
+    add_repairable(named.text, "the token " + quote(named.text) + " " + problem, action,
+                   [account, token, drop](Tables& tables) {
+                     if (drop) erase_if_there(tables, Table::kTokens, *drop);
+                     tables.put_token(account, token);
+                   });
   }
 }
 
@@ -152,9 +152,9 @@ void Inspection::inspect_tokens() {
     std::memcpy(&key, key_bytes.data(), sizeof key);
     if (settled_.contains(key)) return;
     auto remove = [&](const std::string& problem) {
-      add_mendable("secret " + key_text(key),
-                   "the secret whose digest begins with " + key_text(key) + " " + problem, "revokes it",
-                   [key](Tables& tables) { erase_if_there(tables, Table::kTokens, key); });
+      add_repairable("secret " + key_text(key),
+                     "the secret whose digest begins with " + key_text(key) + " " + problem, "revokes it",
+                     [key](Tables& tables) { erase_if_there(tables, Table::kTokens, key); });
     };
     TokenRecord record;
     if (!decode(value, &record) || token_key(record.digest) != key || !is_token_name(record.name)) {
@@ -180,9 +180,9 @@ void Inspection::inspect_strays() {
     unreadable_names_.erase(key);
   }
   for (const std::string& key : unreadable_names_) {
-    add_mendable("name " + quote(key),
-                 "a token's name, " + quote(key) + ", has a damaged record and no secret", "removes it",
-                 [key](Tables& tables) { erase_if_there(tables, Table::kTokenNames, key); });
+    add_repairable("name " + quote(key),
+                   "a token's name, " + quote(key) + ", has a damaged record and no secret", "removes it",
+                   [key](Tables& tables) { erase_if_there(tables, Table::kTokenNames, key); });
   }
 }
 
@@ -219,17 +219,17 @@ void Inspection::rebuild_name(const std::string& key, const std::vector<TokenKey
                token_ids_.add(named.names.token_id);
   const std::string problem = "the token " + quote(text) + " is accepted, but its name is missing or damaged";
   if (!clear) {
-    return add_mendable(text, problem + ", and its secrets contradict each other", "revokes it",
-                        [key, secrets](Tables& tables) {
-                          for (TokenKey secret : secrets) erase_if_there(tables, Table::kTokens, secret);
-                          erase_if_there(tables, Table::kTokenNames, key);
-                        });
+    return add_repairable(text, problem + ", and its secrets contradict each other", "revokes it",
+                          [key, secrets](Tables& tables) {
+                            for (TokenKey secret : secrets) erase_if_there(tables, Table::kTokens, secret);
+                            erase_if_there(tables, Table::kTokenNames, key);
+                          });
   }
   WorkingToken token =
       Tables::joined(named.account_id, named.service, named.name, named.names, named.present, named.former);
   token.acls.keep_only(registered_[static_cast<size_t>(token.service)]);
-  add_mendable(text, problem, "gives it the name back, without note, parent and time of creation",
-               [account, token](Tables& tables) { tables.put_token(account, token); });
+  add_repairable(text, problem, "gives it the name back, without note, parent and time of creation",
+                 [account, token](Tables& tables) { tables.put_token(account, token); });
 }
 
 }  // namespace tokengate

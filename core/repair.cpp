@@ -1,4 +1,4 @@
-// Mending what can be mended without guessing: all of it in one transaction, each deed an entry of the
+// Repairs what can be repaired without guessing: all of it in one transaction, each action an entry of the
 // journal.
 #include <sys/stat.h>
 
@@ -16,15 +16,15 @@ Result<std::vector<std::string>> Admin::repair_records(const Change& change, boo
     Inspection inspection(tables, std::numeric_limits<size_t>::max());
     inspection.run();
     for (const Fault& fault : inspection.faults()) {
-      if (fault.finding.mend == Mend::kRestore) refuse("nothing is repaired: " + fault.finding.text);
+      if (fault.finding.remedy == Remedy::kRestore) refuse("nothing is repaired: " + fault.finding.text);
     }
     for (const Fault& fault : inspection.faults()) {
-      if (fault.finding.mend != Mend::kRepair) continue;
+      if (fault.finding.remedy != Remedy::kRepair) continue;
       if (!dry_run) {
-        fault.mend(tables);
-        tables.journal(change, "store.repair", fault.object, fault.deed);
+        fault.repair(tables);
+        tables.journal(change, "store.repair", fault.object, fault.action);
       }
-      result.value.push_back(fault.deed);
+      result.value.push_back(fault.action);
     }
     if (result.value.empty()) throw Failure{{}};
   };
@@ -38,7 +38,7 @@ Result<RepairReport> repair_store(const std::string& path, const Change& change,
   result.status = before.status;
   if (!before.ok()) return result;
   for (const Finding& finding : before.value.findings) {
-    if (finding.mend != Mend::kRestore) continue;
+    if (finding.remedy != Remedy::kRestore) continue;
     result.status = {Code::kRefused, "nothing is repaired: " + finding.text};
     return result;
   }
@@ -47,14 +47,14 @@ Result<RepairReport> repair_store(const std::string& path, const Change& change,
     Result<Admin> admin = Admin::open(path, dry_run ? Admin::Access::kReadOnly : Admin::Access::kReadWrite);
     result.status = admin.status;
     if (!admin.ok()) return result;
-    Result<std::vector<std::string>> deeds = admin.value.repair_records(change, dry_run);
-    result.status = deeds.status;
-    if (!deeds.ok()) return result;
-    result.value.deeds = std::move(deeds.value);
+    Result<std::vector<std::string>> actions = admin.value.repair_records(change, dry_run);
+    result.status = actions.status;
+    if (!actions.ok()) return result;
+    result.value.actions = std::move(actions.value);
   }
   for (const Finding& finding : before.value.findings) {
-    if (finding.mend == Mend::kRepair && finding.is_of_files) {
-      result.value.deeds.push_back(finding.text);
+    if (finding.remedy == Remedy::kRepair && finding.is_of_files) {
+      result.value.actions.push_back(finding.text);
     }
   }
   struct stat folder {};
@@ -64,7 +64,7 @@ Result<RepairReport> repair_store(const std::string& path, const Change& change,
   Result<CheckReport> after = dry_run ? std::move(before) : check_store(path);
   result.status = after.status;
   for (Finding& finding : after.value.findings) {
-    if (!dry_run || finding.mend != Mend::kRepair) result.value.left.push_back(std::move(finding));
+    if (!dry_run || finding.remedy != Remedy::kRepair) result.value.left.push_back(std::move(finding));
   }
   return result;
 }

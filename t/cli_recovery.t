@@ -155,7 +155,7 @@ is($r->{exit}, 1, 'a finding: exit code');
 like($r->{stdout}, qr/has the mode 0777, and should have 0750; `tokengate repair` sets it\.\n/, 'and what it is');
 is($cli->run(qw(repair --dry-run))->{exit}, 0, 'a dry run');
 is($cli->run('check')->{exit}, 1, 'mends nothing');
-like($cli->ok('repair'), qr/^Mended 1 thing; nothing is left\.$/m, 'repair does');
+like($cli->ok('repair'), qr/^Repaired 1 thing; nothing is left\.$/m, 'repair does');
 is($cli->run('check')->{exit}, 0, 'so that nothing is found');
 is(Tokengate::Cli->new(store => "$folder/none", init => 0)->run('check')->{exit}, 3, 'no store: exit code');
 

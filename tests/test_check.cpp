@@ -1,4 +1,4 @@
-// Check finds each kind of damage; repair mends what it may, and no right grows on the way. Backup and
+// Check finds each kind of damage; repair does what it may, and no right grows on the way. Backup and
 // restore.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -187,7 +187,7 @@ struct Damage {
   size_t lost = 0;  ///< how many rights are gone after repair
 };
 
-const std::vector<Damage>& mendable() {
+const std::vector<Damage>& repairable() {
   static const std::vector<Damage> kDamages = {
       {"\"shop/cpanel/ci\" has a secret whose record is missing or damaged",
        [](Transaction& t) { flip(t, Table::kTokens, key_of(t, name_of(kShop, "ci"))); }, 1},
@@ -316,27 +316,27 @@ START_TEST(a_sound_store_is_found_sound) {
   ck_assert_uint_eq(report.value.tokens, 4);
   auto repaired = repair_store(patient.path(), change_at(), false);
   ck_assert_ok(repaired.status);
-  ck_assert(repaired.value.deeds.empty());
+  ck_assert(repaired.value.actions.empty());
   ck_assert_uint_eq(check_store(patient.path()).value.journal_entries, report.value.journal_entries);
 }
 END_TEST
 
-START_TEST(damage_is_found_and_mended_without_a_gain) {
-  const Damage& damage = mendable()[static_cast<size_t>(_i)];
+START_TEST(damage_is_found_and_repaired_without_a_gain) {
+  const Damage& damage = repairable()[static_cast<size_t>(_i)];
   Patient patient;
   patient.damage(damage.work);
   auto report = check_store(patient.path());
   ck_assert_ok(report.status);
   std::string text = all_text(report.value.findings);
   ck_assert_msg(text.find(damage.words) != std::string::npos, "%s: %s", damage.words, text.c_str());
-  for (const Finding& finding : report.value.findings) ck_assert(finding.mend == Mend::kRepair);
+  for (const Finding& finding : report.value.findings) ck_assert(finding.remedy == Remedy::kRepair);
 
   auto planned = repair_store(patient.path(), change_at(), true);
   ck_assert_ok(planned.status);
   ck_assert_uint_eq(check_store(patient.path()).value.finding_count, report.value.finding_count);
   auto repaired = repair_store(patient.path(), change_at(), false);
   ck_assert_ok(repaired.status);
-  ck_assert(!repaired.value.deeds.empty() && repaired.value.deeds == planned.value.deeds);
+  ck_assert(!repaired.value.actions.empty() && repaired.value.actions == planned.value.actions);
   ck_assert_msg(repaired.value.left.empty(), "%s: %s", damage.words, all_text(repaired.value.left).c_str());
 
   std::set<std::string> after = patient.rights();
@@ -352,7 +352,7 @@ START_TEST(damage_is_found_and_mended_without_a_gain) {
 }
 END_TEST
 
-START_TEST(what_cannot_be_mended_stays_refused) {
+START_TEST(what_cannot_be_repaired_stays_refused) {
   Patient patient;
   patient.damage([](Transaction& t) {
     Cursor cursor;
@@ -407,7 +407,7 @@ START_TEST(a_catalog_that_is_not_the_one_loaded_is_found) {
     patient.damage(damage);
     auto report = check_store(patient.path());
     ck_assert_uint_eq(report.value.finding_count, 1);
-    ck_assert(report.value.findings.at(0).mend == Mend::kByHand);
+    ck_assert(report.value.findings.at(0).remedy == Remedy::kByHand);
     ck_assert(report.value.findings.at(0).text.find("is not the one that was loaded") != std::string::npos);
     ck_assert_uint_eq(repair_store(patient.path(), change_at(), false).value.left.size(), 1);
     auto admin = Admin::open(patient.path(), Admin::Access::kReadWrite);
@@ -427,34 +427,34 @@ START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
   static constexpr std::string_view kUnusedKey("\0zzz", 4);
   const struct {
     const char* words;
-    Mend mend;
+    Remedy remedy;
     std::function<void(Transaction&)> work;
   } kCases[] = {
-      {"the store has no id", Mend::kRestore,
+      {"the store has no id", Remedy::kRestore,
        [](Transaction& t) { ck_assert(t.erase(Table::kMeta, "store_id") == StoreError::kNone); }},
-      {"the counter next_token_id cannot be read", Mend::kRestore,
+      {"the counter next_token_id cannot be read", Remedy::kRestore,
        [](Transaction& t) { put(t, Table::kMeta, "next_token_id", "x"); }},
-      {"gives \"email\" and", Mend::kRestore,
+      {"gives \"email\" and", Remedy::kRestore,
        [](Transaction& t) {
          AclRecord email;
          ck_assert(decode(kEmailKey, get(t, Table::kAcls, kEmailKey), &email));
          put(t, Table::kAcls, kUnusedKey, encode(kUnusedKey, email));
        }},
-      {"the unreadable entry", Mend::kRestore,
+      {"the unreadable entry", Remedy::kRestore,
        [](Transaction& t) { put(t, Table::kAcls, kUnusedKey, get(t, Table::kAcls, kEmailKey)); }},
-      {"lacks a number", Mend::kRestore,
+      {"lacks a number", Remedy::kRestore,
        [](Transaction& t) { put(t, Table::kAcls, kUnusedKey, encode(kUnusedKey, AclRecord{0xF0})); }},
-      {"has no ACL \"all\"", Mend::kRestore,
+      {"has no ACL \"all\"", Remedy::kRestore,
        [](Transaction& t) {
          ck_assert(t.erase(Table::kAcls, std::string_view("\1all", 4)) == StoreError::kNone);
        }},
-      {"journal entries 2 to 3 are missing", Mend::kByHand,
+      {"journal entries 2 to 3 are missing", Remedy::kByHand,
        [](Transaction& t) {
          for (uint64_t seq : {2, 3}) ck_assert(t.erase(Table::kJournal, seq) == StoreError::kNone);
        }},
-      {"journal entry 2 cannot be read", Mend::kByHand,
+      {"journal entry 2 cannot be read", Remedy::kByHand,
        [](Transaction& t) { flip(t, Table::kJournal, uint64_t{2}); }},
-      {"the hash of journal entry 2 does not hold", Mend::kByHand,
+      {"the hash of journal entry 2 does not hold", Remedy::kByHand,
        [](Transaction& t) {
          std::string bytes = get(t, Table::kJournal, uint64_t{2});
          JournalRecord record;
@@ -462,13 +462,13 @@ START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
          record.actor = "somebody else";
          put(t, Table::kJournal, uint64_t{2}, encode(record));
        }},
-      {"the newest journal entry cannot be read", Mend::kRestore,
+      {"the newest journal entry cannot be read", Remedy::kRestore,
        [](Transaction& t) {
          uint64_t entries = 0;
          ck_assert(t.count(Table::kJournal, &entries) == StoreError::kNone);
          flip(t, Table::kJournal, entries);
        }},
-      {"has the id 1, which is no id or another token's too", Mend::kByHand,
+      {"has the id 1, which is no id or another token's too", Remedy::kByHand,
        [](Transaction& t) {
          edit_name(t, name_of(kShop, "full"), [](TokenNameRecord& r) { r.token_id = 1; });
          edit_token(t, key_of(t, name_of(kShop, "full")), [](TokenRecord& r) { r.token_id = 1; });
@@ -481,15 +481,15 @@ START_TEST(damage_that_needs_a_person_or_a_backup_is_left_alone) {
     ck_assert_ok(report.status);
     bool found = false;
     for (const Finding& finding : report.value.findings) {
-      found = found || (finding.text.find(test.words) != std::string::npos && finding.mend == test.mend);
+      found = found || (finding.text.find(test.words) != std::string::npos && finding.remedy == test.remedy);
     }
     ck_assert_msg(found, "%s: %s", test.words, all_text(report.value.findings).c_str());
     auto repaired = repair_store(patient.path(), change_at(), false);
-    if (test.mend == Mend::kRestore) {
+    if (test.remedy == Remedy::kRestore) {
       ck_assert_fails(repaired.status, Code::kRefused, "nothing is repaired");
     } else {
       ck_assert_ok(repaired.status);
-      ck_assert(repaired.value.deeds.empty() && !repaired.value.left.empty());
+      ck_assert(repaired.value.actions.empty() && !repaired.value.left.empty());
     }
     ck_assert_uint_eq(check_store(patient.path()).value.finding_count, report.value.finding_count);
   }
@@ -507,7 +507,7 @@ START_TEST(modes_are_found_and_set) {
     ck_assert(report.value.findings[0].text.find(path + " has the mode") == 0);
     auto repaired = repair_store(patient.path(), change_at(), false);
     ck_assert_ok(repaired.status);
-    ck_assert_uint_eq(repaired.value.deeds.size(), 1);
+    ck_assert_uint_eq(repaired.value.actions.size(), 1);
     ck_assert(repaired.value.left.empty());
   }
 }
@@ -661,9 +661,9 @@ Suite* suite() {
   TCase* tcase = tcase_create("check");
   tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, a_sound_store_is_found_sound);
-  tcase_add_loop_test(tcase, damage_is_found_and_mended_without_a_gain, 0,
-                      static_cast<int>(mendable().size()));
-  tcase_add_test(tcase, what_cannot_be_mended_stays_refused);
+  tcase_add_loop_test(tcase, damage_is_found_and_repaired_without_a_gain, 0,
+                      static_cast<int>(repairable().size()));
+  tcase_add_test(tcase, what_cannot_be_repaired_stays_refused);
   tcase_add_test(tcase, a_catalog_that_is_not_the_one_loaded_is_found);
   tcase_add_test(tcase, damage_that_needs_a_person_or_a_backup_is_left_alone);
   tcase_add_test(tcase, modes_are_found_and_set);

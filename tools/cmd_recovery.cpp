@@ -12,13 +12,13 @@
 namespace tokengate::cli {
 namespace {
 
-const char* mend_text(Mend mend) {
-  switch (mend) {
-    case Mend::kRepair:
+const char* remedy_text(Remedy remedy) {
+  switch (remedy) {
+    case Remedy::kRepair:
       return "repair";
-    case Mend::kByHand:
+    case Remedy::kByHand:
       return "by hand";
-    case Mend::kRestore:
+    case Remedy::kRestore:
       break;
   }
   return "restore";
@@ -27,7 +27,7 @@ const char* mend_text(Mend mend) {
 Json findings_json(const std::vector<Finding>& findings) {
   Json list = Json::array();
   for (const Finding& finding : findings) {
-    list.push_back({{"finding", printable(finding.text)}, {"mended", mend_text(finding.mend)}});
+    list.push_back({{"finding", printable(finding.text)}, {"remedy", remedy_text(finding.remedy)}});
   }
   return list;
 }
@@ -63,16 +63,16 @@ Code repair(const Context& context, bool dry_run) {
   const RepairReport report = value_of(repair_store(context.store_path, change_now(), dry_run));
   const Code code = report.left.empty() ? Code::kOk : Code::kRefused;
   if (context.json) {
-    Json deeds = Json::array();
-    for (const std::string& deed : report.deeds) deeds.push_back(printable(deed));
-    print_json({{"deeds", deeds}, {"left", findings_json(report.left)}, {"dry_run", dry_run}});
+    Json actions = Json::array();
+    for (const std::string& action : report.actions) actions.push_back(printable(action));
+    print_json({{"actions", actions}, {"left", findings_json(report.left)}, {"dry_run", dry_run}});
     return code;
   }
-  for (const std::string& deed : report.deeds) print_line(fmt::format("{}.", deed));
+  for (const std::string& action : report.actions) print_line(fmt::format("{}.", action));
   print_findings(report.left);
-  print_line(
-      fmt::format("{} {}; {}.", dry_run ? "Would mend" : "Mended", counted(report.deeds.size(), "thing"),
-                  report.left.empty() ? "nothing is left" : fmt::format("{} left", report.left.size())));
+  print_line(fmt::format(
+      "{} {}; {}.", dry_run ? "Would repair" : "Repaired", counted(report.actions.size(), "thing"),
+      report.left.empty() ? "nothing is left" : fmt::format("{} left", report.left.size())));
   return code;
 }
 
@@ -136,7 +136,7 @@ void add_recovery_commands(CommandLine& line) {
   auto dry_run = std::make_shared<bool>(false);
   CLI::App* verb = line.add_verb(line.root(),
                                  {"repair",
-                                  "Mend what check finds, if it can be mended without guessing",
+                                  "Repair what check finds, if that needs no guessing",
                                   {"tokengate repair --dry-run", "tokengate repair"}},
                                  [dry_run](const Context& context) { return repair(context, *dry_run); });
   add_switch(verb, "--dry-run", *dry_run, "Tell what would be done, change nothing");

@@ -237,16 +237,16 @@ struct StoreStat {
   std::string usage_problem;       ///< one sentence on why use is not noted or not known, and the cure
 };
 
-/// What mends a finding.
-enum class Mend : uint8_t {
+/// What removes a finding.
+enum class Remedy : uint8_t {
   kRepair,   ///< repair_store()
   kByHand,   ///< what the finding says
   kRestore,  ///< a backup: the damage is too deep, and repair_store() changes nothing
 };
 
 struct Finding {
-  std::string text;  ///< one sentence: what is wrong, what it means, what mends it
-  Mend mend = Mend::kRestore;
+  std::string text;  ///< one sentence: what is wrong, what it means, what to do
+  Remedy remedy = Remedy::kRestore;
   bool is_of_files = false;  ///< of modes, owners and the files beside data.mdb, which a backup does not hold
 };
 
@@ -259,8 +259,8 @@ struct CheckReport {
 inline constexpr size_t kMaxFindings = 1000;
 
 struct RepairReport {
-  std::vector<std::string> deeds;  ///< one sentence each: what was wrong, and what was done
-  std::vector<Finding> left;       ///< what repair does not mend
+  std::vector<std::string> actions;  ///< one sentence each: what was wrong, and what was done
+  std::vector<Finding> left;         ///< what repair leaves
 };
 
 struct ImportOptions {
@@ -294,10 +294,10 @@ Status create_store(const StoreSpec& spec, const Change& change);
 /// waits for it, so that no damage can end this one: not for a program with threads.
 Result<CheckReport> check_store(const std::string& path);
 
-/// Mends what check_store() says it can: records that repeat others are written anew from them; a token whose
-/// own record is damaged is revoked, and all of an account whose record is. No right grows, nothing revoked
-/// comes back, each deed is an entry of the journal, and the journal itself is never mended. kRefused, with
-/// nothing changed, if a finding needs a restore. A dry run only tells.
+/// Repairs what check_store() says it can: records that repeat others are written anew from them; a token
+/// whose own record is damaged is revoked, and all of an account whose record is. No right grows, nothing
+/// revoked comes back, each action is an entry of the journal, and the journal itself is never repaired.
+/// kRefused, with nothing changed, if a finding needs a restore. A dry run only tells.
 Result<RepairReport> repair_store(const std::string& path, const Change& change, bool dry_run);
 
 struct RestoreSpec {
