@@ -65,7 +65,7 @@ const char* set_schemes(cmd_parms* cmd, void* config, int count, char* const nam
   return nullptr;
 }
 
-const char* set_header(cmd_parms* cmd, void* config, const char* name) {
+const char* set_key_header(cmd_parms* cmd, void* config, const char* name) {
   auto* dir = static_cast<DirConfig*>(config);
   if (ap_cstr_casecmp(name, "off") == 0) {
     dir->key_header = "";
@@ -163,7 +163,7 @@ const command_rec kCommands[] = {
                   "which service's tokens are taken: cpanel or whm"),
     AP_INIT_TAKE_ARGV("TokengateSchemes", set_schemes, nullptr, OR_AUTHCFG | RSRC_CONF,
                       "how a token may come: any of cpanel, whm, bearer and basic"),
-    AP_INIT_TAKE1("TokengateHeader", set_header, nullptr, OR_AUTHCFG | RSRC_CONF,
+    AP_INIT_TAKE1("TokengateHeader", set_key_header, nullptr, OR_AUTHCFG | RSRC_CONF,
                   "a header that may carry a bare token, or off"),
     AP_INIT_TAKE1("TokengateUserHeader", set_user_header, nullptr, RSRC_CONF | ACCESS_CONF,
                   "the header that tells the backend the username"),

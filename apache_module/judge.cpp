@@ -74,9 +74,9 @@ Rules rules_of(const DirConfig* config, const Need* need) noexcept {
   Rules rules;
   if (config->service != kUnset) rules.service = static_cast<Service>(config->service);
   if (config->schemes != kUnset) rules.schemes = static_cast<uint8_t>(config->schemes);
-  if (config->key_header != nullptr && *config->key_header != '\0') rules.schemes |= kSchemeHeader;
+  if (config->key_header != nullptr && *config->key_header != '\0') rules.schemes |= kSchemeKeyHeader;
   rules.plain_http = config->plain_http == 1;
-  rules.notes_use = config->report_only != 1;
+  rules.records_use = config->report_only != 1;
   if (need != nullptr) rules.required_acls = need->acls;
   return rules;
 }
@@ -102,8 +102,8 @@ CredentialFields fields_of(request_rec* r, const DirConfig* config) noexcept {
   }
   if (config->key_header != nullptr && *config->key_header != '\0') {
     if (const char* value = apr_table_get(r->headers_in, config->key_header)) {
-      fields.key = value;
-      fields.key_count = 1;
+      fields.key_header = value;
+      fields.key_header_count = 1;
     }
   }
   return fields;

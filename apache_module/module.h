@@ -55,7 +55,7 @@ enum class Asks : int {
 /// server's own directive setters write to it by offset.
 struct DirConfig {
   int service;  ///< Service
-  int schemes;  ///< Scheme bits, without kSchemeHeader
+  int schemes;  ///< Scheme bits, without kSchemeKeyHeader
   int report_only;
   int refusals;  ///< RefusalStyle
   int pass_authorization;

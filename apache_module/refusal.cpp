@@ -61,7 +61,7 @@ std::string realm_of(request_rec* r) {
 uint8_t schemes_of(const DirConfig* config) noexcept {
   uint8_t schemes = config->schemes != kUnset ? static_cast<uint8_t>(config->schemes) : kDefaultSchemes;
   bool header = config->key_header != nullptr && *config->key_header != '\0';
-  return header ? static_cast<uint8_t>(schemes | kSchemeHeader) : schemes;
+  return header ? static_cast<uint8_t>(schemes | kSchemeKeyHeader) : schemes;
 }
 
 /// Puts the refusal in the place of the page that the server makes for its status.

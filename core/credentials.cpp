@@ -87,7 +87,7 @@ State accept_authorization(std::string_view value, ParsedCredentials* parsed) no
       return accept_secret(rest, parsed);
     case kSchemeBasic:
       return accept_basic(rest, parsed);
-    case kSchemeHeader:
+    case kSchemeKeyHeader:
     case kSchemeNone:
       break;
   }
@@ -99,17 +99,17 @@ State accept_authorization(std::string_view value, ParsedCredentials* parsed) no
 Credentials::State parse_credentials(uint8_t schemes, const CredentialFields& fields,
                                      ParsedCredentials* parsed) noexcept {
   // Which of two fields a backend, a proxy or a log would look at is anybody's guess.
-  if (fields.authorization_count > 1 || fields.key_count > 1) return State::kMalformed;
+  if (fields.authorization_count > 1 || fields.key_header_count > 1) return State::kMalformed;
   std::string_view authorization = fields.authorization_count == 1 ? trim(fields.authorization) : "";
   Scheme scheme = scheme_from_name(authorization.substr(0, scheme_end(authorization)));
   bool has_authorization = (scheme & schemes) != 0;
-  bool has_key = fields.key_count == 1 && (schemes & kSchemeHeader) != 0;
+  bool has_key = fields.key_header_count == 1 && (schemes & kSchemeKeyHeader) != 0;
   if (has_authorization && has_key) return State::kMalformed;
 
   parsed->user = {};
   if (has_key) {
-    parsed->scheme = kSchemeHeader;
-    return accept_secret(trim(fields.key), parsed);
+    parsed->scheme = kSchemeKeyHeader;
+    return accept_secret(trim(fields.key_header), parsed);
   }
   if (!has_authorization) return State::kAbsent;
   parsed->scheme = scheme;

@@ -24,17 +24,17 @@ Status trouble(const std::string& what, const std::string& path) {
 }
 
 /// A folder beside the store's place; gone with all that is in it unless it was moved there.
-class Workplace {
+class TemporaryFolder {
  public:
-  explicit Workplace(const std::string& place) : path_(place + ".restoring-XXXXXX") {
+  explicit TemporaryFolder(const std::string& place) : path_(place + ".restoring-XXXXXX") {
     made_ = mkdtemp(path_.data()) != nullptr;
   }
-  ~Workplace() {
+  ~TemporaryFolder() {
     std::error_code ignored;
     if (made_) fs::remove_all(path_, ignored);
   }
-  Workplace(const Workplace&) = delete;
-  Workplace& operator=(const Workplace&) = delete;
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   bool is_made() const { return made_; }
   const std::string& path() const { return path_; }
@@ -78,9 +78,9 @@ Status copy_file(const std::string& from, const std::string& to) {
 }
 
 /// The store as it was after the backup, as far as it can be read.
-class Later {
+class LaterStore {
  public:
-  explicit Later(const std::string& path) {
+  explicit LaterStore(const std::string& path) {
     StoreError error = environment_.open(path, Environment::Mode::kRead);
     if (error == StoreError::kNone) error = transaction_.begin_read(environment_);
     if (error != StoreError::kNone) {
@@ -141,7 +141,7 @@ bool narrow(WorkingToken* token, const TokenRecord& later) {
          token->expires_unix_s != before.expires_unix_s || token->ranges != before.ranges;
 }
 
-void withdraw(Tables& tables, Later& later, const Change& change, RestoreReport* report) {
+void withdraw(Tables& tables, LaterStore& later, const Change& change, RestoreReport* report) {
   std::vector<WorkingAccount> accounts;
   {
     Bytes id;
@@ -210,7 +210,7 @@ Result<RestoreReport> Admin::finish_restore(const Change& change, const std::str
     tables.journal(change, "store.restore", "backup",
                    "with " + std::to_string(report.journal_entries) + " journal entries");
     if (!withdrawals_from.empty()) {
-      Later later(withdrawals_from);
+      LaterStore later(withdrawals_from);
       withdraw(tables, later, change, &report);
     }
     require(tables.transaction().count(Table::kAccounts, &report.accounts));
@@ -237,18 +237,18 @@ Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& chang
         {Code::kRefused, place + " is in use; restore into a new folder beside it, and then rename them"});
   }
 
-  Workplace work(place);
-  if (!work.is_made()) return fail(trouble("make a folder beside", place));
+  TemporaryFolder folder(place);
+  if (!folder.is_made()) return fail(trouble("make a folder beside", place));
   gid_t group = 0;
-  if (Status status = prepare_folder({work.path(), spec.store.group}, &group); !status.ok())
+  if (Status status = prepare_folder({folder.path(), spec.store.group}, &group); !status.ok())
     return fail(status);
   if (spec.store.group.empty() && exists) group = there.st_gid;
-  if (chown(work.path().c_str(), static_cast<uid_t>(-1), group) != 0 ||
-      chmod(work.path().c_str(), kFolderMode) != 0) {
-    return fail(trouble("give its group to", work.path()));
+  if (chown(folder.path().c_str(), static_cast<uid_t>(-1), group) != 0 ||
+      chmod(folder.path().c_str(), kFolderMode) != 0) {
+    return fail(trouble("give its group to", folder.path()));
   }
-  if (Status status = copy_file(spec.backup, work.path() + "/data.mdb"); !status.ok()) return fail(status);
-  Result<CheckReport> checked = check_store(work.path());
+  if (Status status = copy_file(spec.backup, folder.path() + "/data.mdb"); !status.ok()) return fail(status);
+  Result<CheckReport> checked = check_store(folder.path());
   if (!checked.ok()) {
     return fail(
         {Code::kRefused, spec.backup + " is no backup that can be restored: " + checked.status.message});
@@ -258,15 +258,15 @@ Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& chang
     return fail({Code::kRefused, spec.backup + " is damaged, and nothing was restored: " + finding.text});
   }
   {
-    Result<Admin> admin = Admin::open(work.path(), Admin::Access::kReadWrite);
+    Result<Admin> admin = Admin::open(folder.path(), Admin::Access::kReadWrite);
     if (!admin.ok()) return fail(admin.status);
     result = admin.value.finish_restore(change, spec.withdrawals_from);
     if (!result.ok()) return fail(result.status);
   }
-  if (StoreError error = set_store_modes(work.path(), group); error != StoreError::kNone) {
-    return fail({Code::kStore, describe(error, work.path(), "")});
+  if (StoreError error = set_store_modes(folder.path(), group); error != StoreError::kNone) {
+    return fail({Code::kStore, describe(error, folder.path(), "")});
   }
-  if (Status status = work.move_to(place); !status.ok()) return fail(status);
+  if (Status status = folder.move_to(place); !status.ok()) return fail(status);
   return result;
 }
 

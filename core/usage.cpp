@@ -167,7 +167,7 @@ uint64_t* UsageMap::slot(uint64_t token_id) const noexcept {
   return token_id == 0 || token_id >= slots_ ? nullptr : words_ + token_id * kWords;
 }
 
-void UsageMap::note(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept {
+void UsageMap::record(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept {
   uint64_t* words = slot(token_id);
   if (words == nullptr) return;
   store_if_new(words[kLast], static_cast<uint64_t>(now_unix_s));

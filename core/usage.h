@@ -86,8 +86,8 @@ class UsageMap {
   /// Whether the file is still the one that was mapped, as long as it was then. Makes system calls.
   bool is_current() const noexcept;
 
-  /// Notes a use at `now_unix_s`. Does nothing for a token that the file has no slot for.
-  void note(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept;
+  /// Records a use at `now_unix_s`. Does nothing for a token that the file has no slot for.
+  void record(uint64_t token_id, int64_t now_unix_s, const Address& client, const Use& use) noexcept;
   /// Has the slot fetched into the processor's cache while the request is still being judged.
   void prefetch(uint64_t token_id) const noexcept;
 

@@ -149,7 +149,7 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   decision.outcome = check_caller(rules, credentials, connection, report, &token, &decision.caller);
   if (decision.outcome != Outcome::kGranted) return decision;
   decision.caller_identified = true;
-  UsageMap* usage = rules.notes_use ? seat_.usage() : nullptr;
+  UsageMap* usage = rules.records_use ? seat_.usage() : nullptr;
   if (usage != nullptr) usage->prefetch(token.token_id);
   use_ = {};
 
@@ -163,7 +163,7 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   // Where pages of the catalog are gone, a call looks like one that it does not list.
   if (seat_.lost_pages()) decision.outcome = damaged();
   if (usage != nullptr && decision.outcome == Outcome::kGranted) {
-    usage->note(token.token_id, connection.now_unix_s, connection.client, use_);
+    usage->record(token.token_id, connection.now_unix_s, connection.client, use_);
   }
   return decision;
 }

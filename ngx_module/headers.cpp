@@ -182,7 +182,8 @@ CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& co
   }
   if (conf.key_header == nullptr) return fields;
   for_each_header(r->headers_in.headers, [&](const ngx_table_elt_t& header) {
-    if (is_named(header, *conf.key_header) && fields.key_count++ == 0) fields.key = view(header.value);
+    if (is_named(header, *conf.key_header) && fields.key_header_count++ == 0)
+      fields.key_header = view(header.value);
   });
   return fields;
 }

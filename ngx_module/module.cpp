@@ -104,9 +104,9 @@ HeaderName* default_user_header(ngx_conf_t* cf) noexcept {
 void work_out(ngx_conf_t* cf, LocationConf* conf) {
   conf->rules.service = static_cast<Service>(conf->service);
   conf->rules.schemes =
-      static_cast<uint8_t>(conf->schemes | (conf->key_header != nullptr ? kSchemeHeader : kSchemeNone));
+      static_cast<uint8_t>(conf->schemes | (conf->key_header != nullptr ? kSchemeKeyHeader : kSchemeNone));
   conf->rules.plain_http = conf->plain_http != 0;
-  conf->rules.notes_use = conf->mode != kModeReportOnly;
+  conf->rules.records_use = conf->mode != kModeReportOnly;
   if (conf->required != nullptr) {
     conf->rules.required_acls = {static_cast<const std::string_view*>(conf->required->elts),
                                  conf->required->nelts};

@@ -40,7 +40,7 @@ sub identity ($user, $service, $token) {
 }
 
 sub make_link ($daemon, $user = 'shop') {
-    my $reply = $daemon->ask('POST /link', ['Content-Type: application/json'], body => qq({"user":"$user","service":"cpanel"}), door => '.login');
+    my $reply = $daemon->ask('POST /link', ['Content-Type: application/json'], body => qq({"user":"$user","service":"cpanel"}), socket_suffix => '.login');
     return decode_json($reply->body)->{data}{link} =~ s/.*#login=//r;
 }
 
@@ -168,7 +168,7 @@ subtest 'links and sessions' => sub {
     $logged->('tokengate/api/login', 'status=200 ok=1', $shop[1], 'who signed in');
     is(sign_in($daemon, $used), undef, 'a link works once');
     $logged->('tokengate/api/login', 'status=200 ok=0', 'user=- service=- via=-', 'a sign-in that failed');
-    $daemon->ask('POST /link', [$page[1]], body => '{"user":"nobody-here","service":"whm"}', door => '.login');
+    $daemon->ask('POST /link', [$page[1]], body => '{"user":"nobody-here","service":"whm"}', socket_suffix => '.login');
     $logged->('link', 'status=404 ok=0', 'user=nobody-here service=whm via=shell', 'a link for nobody');
     is($daemon->ask('POST /tokengate/api/revoke', [page_of('shop'), "Cookie: $cookie"], body => '{"tokens":[{"name":"none","id":2}],"with_children":false}')->status, 200, 'a change');
     $logged->('tokengate/api/revoke', 'status=200 ok=0', $shop[1], '... which was refused');

@@ -7,7 +7,7 @@ using namespace tokengate;
 
 namespace {
 
-constexpr uint8_t kAll = kSchemeCpanel | kSchemeWhm | kSchemeBearer | kSchemeBasic | kSchemeHeader;
+constexpr uint8_t kAll = kSchemeCpanel | kSchemeWhm | kSchemeBearer | kSchemeBasic | kSchemeKeyHeader;
 const std::string kSecret = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
 struct Row {
@@ -130,12 +130,12 @@ START_TEST(exactly_one_set_of_credentials) {
   };
   ck_assert_int_eq(state(kAll, {{}, 0, kSecret, 1}), Credentials::kPresent);
   ck_assert_view_eq(parsed.secret, kSecret);
-  ck_assert_int_eq(parsed.scheme, kSchemeHeader);
+  ck_assert_int_eq(parsed.scheme, kSchemeKeyHeader);
   ck_assert_int_eq(state(kAll, {bearer, 2, {}, 0}), Credentials::kMalformed);
   ck_assert_int_eq(state(kAll, {{}, 0, kSecret, 2}), Credentials::kMalformed);
   ck_assert_int_eq(state(kAll, {bearer, 1, kSecret, 1}), Credentials::kMalformed);
   // Credentials of a scheme that is off belong to somebody else.
-  ck_assert_int_eq(state(kSchemeHeader, {bearer, 1, kSecret, 1}), Credentials::kPresent);
+  ck_assert_int_eq(state(kSchemeKeyHeader, {bearer, 1, kSecret, 1}), Credentials::kPresent);
   ck_assert_int_eq(state(kDefaultSchemes, {bearer, 1, kSecret, 1}), Credentials::kPresent);
   ck_assert_int_eq(parsed.scheme, kSchemeBearer);
   ck_assert_int_eq(state(kAll, {{}, 0, "short", 1}), Credentials::kMalformed);
@@ -148,7 +148,7 @@ START_TEST(the_challenge_is_one_and_quotes_its_realm) {
   ck_assert_view_eq(challenge(kDefaultSchemes | kSchemeBasic, "api"), "Basic realm=\"api\"");
   ck_assert_view_eq(challenge(kSchemeCpanel | kSchemeWhm, "api"), "cpanel realm=\"api\"");
   ck_assert_view_eq(challenge(kSchemeWhm, "api"), "whm realm=\"api\"");
-  ck_assert_view_eq(challenge(kSchemeHeader, "a \"b\" \\c"), "Bearer realm=\"a \\\"b\\\" \\\\c\"");
+  ck_assert_view_eq(challenge(kSchemeKeyHeader, "a \"b\" \\c"), "Bearer realm=\"a \\\"b\\\" \\\\c\"");
 }
 END_TEST
 

@@ -69,8 +69,10 @@ Outcome asked(const std::string& path, const std::string& secret, std::string_vi
   Verifier verifier(path);
   Reader reader(verifier);
   Rules rules;
-  Credentials credentials = reader.read_credentials(
-      rules, {.authorization = "Bearer " + secret, .authorization_count = 1, .key = {}, .key_count = 0});
+  Credentials credentials = reader.read_credentials(rules, {.authorization = "Bearer " + secret,
+                                                            .authorization_count = 1,
+                                                            .key_header = {},
+                                                            .key_header_count = 0});
   Connection connection{Address{Address::kLocalSocket, {}}, true, kNow};
   Call call;
   call.method = "GET";

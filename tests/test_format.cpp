@@ -96,7 +96,7 @@ START_TEST(a_store_of_the_first_version_is_read) {
   Rules rules;
   std::string header = "Bearer " + std::string(kFirstSecret);
   Credentials credentials =
-      reader.read_credentials(rules, {.authorization = header, .authorization_count = 1, .key = {}});
+      reader.read_credentials(rules, {.authorization = header, .authorization_count = 1, .key_header = {}});
   Connection connection{Address{Address::kLocalSocket, {}}, true, kNow};
   Call call;
   call.method = "GET";

@@ -50,7 +50,7 @@ START_TEST(scheme_service_and_username_must_fit_the_token) {
   } const rows[] = {
       {Service::kCpanel, Service::kCpanel, kSchemeCpanel, "shop", Outcome::kGranted},
       {Service::kCpanel, Service::kCpanel, kSchemeBearer, "", Outcome::kGranted},
-      {Service::kCpanel, Service::kCpanel, kSchemeHeader, "", Outcome::kGranted},
+      {Service::kCpanel, Service::kCpanel, kSchemeKeyHeader, "", Outcome::kGranted},
       {Service::kCpanel, Service::kCpanel, kSchemeBasic, "shop", Outcome::kGranted},
       {Service::kCpanel, Service::kCpanel, kSchemeBasic, "other", Outcome::kUnknownToken},
       {Service::kCpanel, Service::kCpanel, kSchemeCpanel, "Shop", Outcome::kUnknownToken},

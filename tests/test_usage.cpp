@@ -139,12 +139,12 @@ START_TEST(notes_what_was_used) {
   keep_usage_file(folder.path(), {StoreId{7}, 1, 100, kNow});
   auto map = UsageMap::open(usage_file(folder.path()));
   ck_assert_ptr_nonnull(map.get());
-  map->note(5, kNow, ipv4(9), {acl_set({0, 63, 64, 255}), false, true});
-  map->note(5, kNow + 3, Address{Address::kLocalSocket, {}}, {acl_set({1}), true, false});
-  map->note(6, kNow, Address{}, {});
-  map->note(0, kNow, ipv4(9), {});           // the header
-  map->note(UINT64_MAX, kNow, ipv4(9), {});  // no slot
-  map->note(uint64_t{1} << 60, kNow, ipv4(9), {});
+  map->record(5, kNow, ipv4(9), {acl_set({0, 63, 64, 255}), false, true});
+  map->record(5, kNow + 3, Address{Address::kLocalSocket, {}}, {acl_set({1}), true, false});
+  map->record(6, kNow, Address{}, {});
+  map->record(0, kNow, ipv4(9), {});           // the header
+  map->record(UINT64_MAX, kNow, ipv4(9), {});  // no slot
+  map->record(uint64_t{1} << 60, kNow, ipv4(9), {});
 
   UsageFile file(folder.path(), StoreId{7});
   ck_assert_view_eq(file.problem(), "");
@@ -268,13 +268,13 @@ START_TEST(only_grants_are_noted) {
   Caller caller;
   Credentials credentials = world.reader->read_credentials(world.rules, {authorization, 1, {}, 0});
   ck_assert(world.reader->identify(world.rules, credentials, {ipv4(1), true, kNow}, &caller));
-  world.rules.notes_use = false;
+  world.rules.records_use = false;
   ck_assert(world.ask(world.limited, "/execute/Email/list_pops") == Outcome::kGranted);
   TokenUse use = world.use_of("shop", "ci");
   ck_assert(use.known);
   ck_assert_uint_eq(use.count, 0);
   // What a refused request would have used is not left over for the next one.
-  world.rules.notes_use = true;
+  world.rules.records_use = true;
   ck_assert(
       world.ask(world.limited, "/execute/Batch/strict",
                 "command-0=%5B%22ZoneEdit%22%2C%22x%22%5D&command-1=%5B%22Email%22%2C%22add_pop%22%5D") !=
@@ -512,9 +512,9 @@ START_TEST(room_grows_ahead_of_tokens_and_workers_follow) {
   keep_usage_file(world.store.path(), {id, at_first / 2, at_first, kNow});
   ck_assert_uint_gt(slots(), at_first);
   ck_assert(!map->is_current());
-  map->note(at_first, kNow, ipv4(1), {});  // not yet
+  map->record(at_first, kNow, ipv4(1), {});  // not yet
   map = UsageMap::open(world.file());
-  map->note(at_first, kNow, ipv4(1), {});
+  map->record(at_first, kNow, ipv4(1), {});
   UsageFile file(world.store.path(), id);
   UsageSlot usage;
   ck_assert(file.read(at_first, any_bounds(), &usage));
@@ -527,9 +527,9 @@ START_TEST(a_new_token_starts_without_a_past) {
   auto token = world.store.admin.find_token("shop", Service::kCpanel, "ci");
   uint64_t next = token.value.id + 2;
   auto map = UsageMap::open(world.file());
-  map->note(next, kNow, ipv4(1), {});
-  map->note(next + 1, kNow, ipv4(1), {});
-  UsageMap::open(world.buffer())->note(next, kNow, ipv4(1), {});
+  map->record(next, kNow, ipv4(1), {});
+  map->record(next + 1, kNow, ipv4(1), {});
+  UsageMap::open(world.buffer())->record(next, kNow, ipv4(1), {});
   world.store.add_token({.account = "shop", .name = "new", .full_access = true});
   auto added = world.store.admin.find_token("shop", Service::kCpanel, "new");
   ck_assert_uint_eq(added.value.id, next);

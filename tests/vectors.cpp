@@ -90,7 +90,7 @@ class Location {
       for (const std::string& name : texts(settings, "schemes"))
         rules_.schemes |= tokengate::scheme_from_name(name);
     }
-    if (settings.contains("key_header")) rules_.schemes |= tokengate::kSchemeHeader;
+    if (settings.contains("key_header")) rules_.schemes |= tokengate::kSchemeKeyHeader;
     required_views_.assign(required_.begin(), required_.end());
     rules_.required_acls = required_views_;
   }
@@ -111,8 +111,8 @@ tokengate::Credentials read_credentials(tokengate::Reader& reader, const tokenga
   tokengate::CredentialFields fields;
   fields.authorization_count = static_cast<unsigned>(authorization.size());
   if (!authorization.empty()) fields.authorization = authorization[0];
-  fields.key_count = static_cast<unsigned>(keys.size());
-  if (!keys.empty()) fields.key = keys[0];
+  fields.key_header_count = static_cast<unsigned>(keys.size());
+  if (!keys.empty()) fields.key_header = keys[0];
   return reader.read_credentials(rules, fields);
 }
 

@@ -46,7 +46,7 @@ std::string converse(const std::string& path, std::string_view text) {
 
 Json ask(const Options& options) {
   std::string body = Json{{"user", options.user}, {"service", options.service}}.dump();
-  // The daemon's door for links, which no web server connects to.
+  // The daemon's socket for links, which no web server connects to.
   std::string answer = converse(options.socket + ".login",
                                 fmt::format("POST /link HTTP/1.1\r\nHost: tokengate\r\nConnection: close\r\n"
                                             "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",

@@ -38,8 +38,8 @@ class Location {
     for (const std::string& name : required_) required_views_.emplace_back(name);
     rules_.service = service;
     rules_.plain_http = options.plain_http;
-    rules_.notes_use = false;
-    rules_.schemes = options.header.empty() ? kSchemeNone : kSchemeHeader;
+    rules_.records_use = false;
+    rules_.schemes = options.header.empty() ? kSchemeNone : kSchemeKeyHeader;
     for (const std::string& name : options.schemes) {
       const Scheme scheme = scheme_from_name(name);
       if (scheme == kSchemeNone) {

@@ -160,7 +160,7 @@ std::pair<std::string_view, unsigned> RequestText::field(std::string_view name) 
 CredentialFields RequestText::credential_fields(std::string_view key_header) const {
   CredentialFields fields;
   std::tie(fields.authorization, fields.authorization_count) = field("authorization");
-  if (!key_header.empty()) std::tie(fields.key, fields.key_count) = field(key_header);
+  if (!key_header.empty()) std::tie(fields.key_header, fields.key_header_count) = field(key_header);
   return fields;
 }
 

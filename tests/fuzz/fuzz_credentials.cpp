@@ -13,18 +13,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto schemes = static_cast<uint8_t>(data[0] & 31);
   CredentialFields fields;
   fields.authorization_count = (data[1] & 3) % 3;
-  fields.key_count = (data[1] >> 2 & 3) % 3;
+  fields.key_header_count = (data[1] >> 2 & 3) % 3;
   // A server that has no such header configured looks for none.
-  if ((schemes & kSchemeHeader) == 0) fields.key_count = 0;
+  if ((schemes & kSchemeKeyHeader) == 0) fields.key_header_count = 0;
   std::string_view rest(reinterpret_cast<const char*>(data) + 2, size - 2);
   Exact authorization(take_until('\0', &rest)), key(rest);
   if (fields.authorization_count > 0) fields.authorization = authorization.view();
-  if (fields.key_count > 0) fields.key = key.view();
+  if (fields.key_header_count > 0) fields.key_header = key.view();
 
   oracle::Request request;
   request.first_schemes = schemes;
   request.authorization.assign(fields.authorization_count, std::string(authorization.view()));
-  request.key.assign(fields.key_count, std::string(key.view()));
+  request.key.assign(fields.key_header_count, std::string(key.view()));
   oracle::Claim claim = oracle::read_claim(request);
 
   ParsedCredentials parsed;

@@ -116,7 +116,7 @@ void try_note(const std::string& store, std::string_view file, uint64_t token_id
   Use use;
   use.acls.add(kAclAll);
   map->prefetch(token_id);
-  map->note(token_id, bounds.most_unix_s, {}, use);
+  map->record(token_id, bounds.most_unix_s, {}, use);
   require(map->is_current(), "a map that is not of its file");
   size_t begin = token_id * kUsageSlotBytes;
   if (file.size() < begin + kUsageSlotBytes) return;

@@ -88,10 +88,10 @@ Claim read_claim(const Request& request) {
   std::string value = request.authorization.empty() ? "" : trimmed(request.authorization[0]);
   std::string word = value.substr(0, value.find_first_of(" \t"));
   uint8_t scheme = scheme_named(word) & request.first_schemes;
-  bool has_key = !request.key.empty() && (request.first_schemes & kSchemeHeader) != 0;
+  bool has_key = !request.key.empty() && (request.first_schemes & kSchemeKeyHeader) != 0;
   claim.malformed = scheme != kSchemeNone && has_key;
   if (claim.malformed || (scheme == kSchemeNone && !has_key)) return claim;
-  claim.scheme = has_key ? static_cast<uint8_t>(kSchemeHeader) : scheme;
+  claim.scheme = has_key ? static_cast<uint8_t>(kSchemeKeyHeader) : scheme;
   if (has_key) {
     claim_secret(trimmed(request.key[0]), &claim);
     return claim;

@@ -68,7 +68,7 @@ class Builder {
     }
     if (choices_.one_in(20)) secret = distorted(secret);
     if (choices_.one_in(16)) user = choices_.pick({"", "Shop", "-x", "a b", "root\t"});
-    if ((meaning().first_schemes & kSchemeHeader) != 0 && choices_.one_in(2)) {
+    if ((meaning().first_schemes & kSchemeKeyHeader) != 0 && choices_.one_in(2)) {
       meaning().key.assign(choices_.one_in(12) ? 2 : 1, secret + choices_.pick({"", "\r", " \t"}));
       if (!choices_.one_in(8)) return;
     }

@@ -152,8 +152,8 @@ std::string World::ask(Choices& choices) {
   CredentialFields fields;
   fields.authorization_count = static_cast<unsigned>(meaning.authorization.size());
   if (!meaning.authorization.empty()) fields.authorization = meaning.authorization[0];
-  fields.key_count = static_cast<unsigned>(meaning.key.size());
-  if (!meaning.key.empty()) fields.key = meaning.key[0];
+  fields.key_header_count = static_cast<unsigned>(meaning.key.size());
+  if (!meaning.key.empty()) fields.key_header = meaning.key[0];
   Connection connection{address_of(meaning.client), meaning.tls, meaning.now};
   std::vector<char> scratch(scratch_bytes(built.query.size(), built.body.size()));
   Call call{built.method,

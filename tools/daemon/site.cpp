@@ -172,7 +172,7 @@ const char* via_name(manage::Identity::Via via) {
 }  // namespace
 
 /// A request being answered: what is known of its sender.
-struct Site::Visit {
+struct Site::RequestContext {
   int64_t now_unix_s = 0;
   bool identified = false;
   manage::Identity caller;
@@ -194,24 +194,24 @@ struct StoreAway {};
 
 Site::Site(SiteOptions options) : options_(std::move(options)), sessions_(options_.session_s) {}
 
-HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s) noexcept {
+HttpReply Site::answer(Listener listener, const HttpRequest& request, int64_t now_unix_s) noexcept {
   try {
-    Visit visit;
-    visit.now_unix_s = now_unix_s;
+    RequestContext context;
+    context.now_unix_s = now_unix_s;
     HttpReply reply;
     {
-      Turn turn{std::lock_guard(mutex_), visit.store};
+      Turn turn{std::lock_guard(mutex_), context.store};
       try {
-        reply = route(door, request, &visit);
+        reply = route(listener, request, &context);
       } catch (const StoreAway&) {
         reply = page_refusal(503, kStoreAway);
       }
     }
     protect(&reply);
-    const manage::Identity& caller = visit.caller;
-    const bool known = visit.identified;
+    const manage::Identity& caller = context.caller;
+    const bool known = context.identified;
     log_line("{} {} status={} ok={:d} user={} service={} via={} token={}", LogWord{request.method},
-             LogWord{request.path}, reply.status, reply.status < 400 && !visit.refused,
+             LogWord{request.path}, reply.status, reply.status < 400 && !context.refused,
              LogWord{known ? std::string_view(caller.user) : ""}, known ? service_name(caller.service) : "-",
              known ? via_name(caller.via) : "-", LogWord{known ? std::string_view(caller.token) : ""});
     return reply;
@@ -221,23 +221,23 @@ HttpReply Site::answer(Door door, const HttpRequest& request, int64_t now_unix_s
   }
 }
 
-HttpReply Site::route(Door door, const HttpRequest& request, Visit* visit) {
+HttpReply Site::route(Listener listener, const HttpRequest& request, RequestContext* context) {
   std::string_view path = request.path;
-  if (door == Door::kWeb && path.starts_with(kPage)) {
+  if (listener == Listener::kWeb && path.starts_with(kPage)) {
     const Asset* asset = find_asset(path.substr(kPage.size()));
     if (asset != nullptr) return page(request, *asset);
   }
-  if (door == Door::kLogin) return make_link(request, visit);
+  if (listener == Listener::kLogin) return make_link(request, context);
   if (path == "/tokengate") return {308, {{"Location", std::string(kPage)}}, {}};
-  if (path.starts_with(kPageCalls)) return page_call(request, visit, path.substr(kPageCalls.size()));
+  if (path.starts_with(kPageCalls)) return page_call(request, context, path.substr(kPageCalls.size()));
   if (path.starts_with(kPage)) return plain(404, "There is no such page.");
-  return api_call(request, visit);
+  return api_call(request, context);
 }
 
-Admin& Site::open_store(Visit* visit, Admin::Access access) const {
-  visit->store = Admin::open(options_.store, access);
-  if (visit->store.ok()) return visit->store.value;
-  log_line("{}", visit->store.status.message);
+Admin& Site::open_store(RequestContext* context, Admin::Access access) const {
+  context->store = Admin::open(options_.store, access);
+  if (context->store.ok()) return context->store.value;
+  log_line("{}", context->store.status.message);
   throw StoreAway{};
 }
 
@@ -246,34 +246,34 @@ HttpReply Site::page(const HttpRequest& request, const Asset& asset) {
   return {200, {{"Content-Type", std::string(asset.content_type)}}, std::string(asset.content)};
 }
 
-HttpReply Site::sent(const manage::Reply& reply, Visit* visit) {
-  visit->refused = !reply.ok;
+HttpReply Site::sent(const manage::Reply& reply, RequestContext* context) {
+  context->refused = !reply.ok;
   return {reply.status, {{"Content-Type", reply.content_type}}, reply.body};
 }
 
-HttpReply Site::page_call(const HttpRequest& request, Visit* visit, std::string_view name) {
+HttpReply Site::page_call(const HttpRequest& request, RequestContext* context, std::string_view name) {
   if (request.method != "POST") return page_refusal(405, "Calls of the page are POST requests.");
   if (!comes_from_the_page(request)) return page_refusal(403, "This is not a request of the page itself.");
-  const bool by_headers = identify_by_headers(request, visit);
-  const Guest* guest = by_headers ? nullptr : find_guest(request, visit->now_unix_s);
+  const bool by_headers = identify_by_headers(request, context);
+  const Guest* guest = by_headers ? nullptr : find_guest(request, context->now_unix_s);
   if (by_headers || guest != nullptr) {
     // A session ends even while the store cannot be opened.
-    if (name != "logout") open_store(visit, access_of(name));
-    if (guest != nullptr) identify_by_session(*guest, name != "logout", visit);
+    if (name != "logout") open_store(context, access_of(name));
+    if (guest != nullptr) identify_by_session(*guest, name != "logout", context);
   }
-  if (!visit->identified && name != "login") return page_refusal(401, "Nobody is signed in.");
-  if (visit->identified) {
-    const std::string problem = why_not_meant(request, visit->caller, name);
+  if (!context->identified && name != "login") return page_refusal(401, "Nobody is signed in.");
+  if (context->identified) {
+    const std::string problem = why_not_meant(request, context->caller, name);
     if (!problem.empty()) return page_refusal(409, problem);
   }
-  if (name == "login") return redeem_link(request, visit);
+  if (name == "login") return redeem_link(request, context);
   if (name == "logout") return log_out(request);
   const manage::Reply reply =
-      manage::answer_page(visit->store.value, options_.settings,
+      manage::answer_page(context->store.value, options_.settings,
                           {request.method, request.path, request.query, "application/json", request.body,
-                           visit->caller, visit->now_unix_s},
+                           context->caller, context->now_unix_s},
                           name);
-  return sent(reply, visit);
+  return sent(reply, context);
 }
 
 /// Whose session the request came with; null if that is nobody's, or not clear.
@@ -302,15 +302,15 @@ HttpReply Site::log_out(const HttpRequest& request) {
 
 /// Scripts come with a token, through the web server. What a browser sends along by itself, a cookie or the
 /// login of a person, counts for nothing here: another site could have made it send the request.
-HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
+HttpReply Site::api_call(const HttpRequest& request, RequestContext* context) {
   const std::string_view path = request.path;
-  const bool known = identify_by_headers(request, visit);
+  const bool known = identify_by_headers(request, context);
   const Admin::Access access = access_of(path.substr(path.rfind('/') + 1));
   if (is_another_sites_doing(request) ||
       (access == Admin::Access::kReadWrite && is_another_hosts_doing(request))) {
     return plain(403, "The management API answers no call that another site or a link made a browser send.");
   }
-  if (!known || visit->caller.via != manage::Identity::Via::kToken) {
+  if (!known || context->caller.via != manage::Identity::Via::kToken) {
     std::string text =
         "The management API is reached through the web server, which verifies the token first.";
     std::string_view field = unusable_field(request, true);
@@ -321,15 +321,15 @@ HttpReply Site::api_call(const HttpRequest& request, Visit* visit) {
   }
   const std::string* type = request.header("Content-Type");
   const manage::Request call = {
-      request.method, request.path,  request.query,     type == nullptr ? "" : *type,
-      request.body,   visit->caller, visit->now_unix_s, request.has("Content-Encoding")};
+      request.method, request.path,    request.query,       type == nullptr ? "" : *type,
+      request.body,   context->caller, context->now_unix_s, request.has("Content-Encoding")};
   if (type == nullptr)
-    return sent(manage::refuse_api(call, 400, "There is more than one Content-Type."), visit);
+    return sent(manage::refuse_api(call, 400, "There is more than one Content-Type."), context);
   try {
-    Admin& store = open_store(visit, access);
-    return sent(manage::answer_api(store, options_.settings, call), visit);
+    Admin& store = open_store(context, access);
+    return sent(manage::answer_api(store, options_.settings, call), context);
   } catch (const StoreAway&) {
-    return sent(manage::refuse_api(call, 503, kStoreAway), visit);
+    return sent(manage::refuse_api(call, 503, kStoreAway), context);
   }
 }
 
@@ -337,14 +337,14 @@ bool Site::is_web_server(const HttpRequest& request) const {
   return request.peer.has_value() && options_.web_users.contains(*request.peer);
 }
 
-bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
+bool Site::identify_by_headers(const HttpRequest& request, RequestContext* context) const {
   if (!is_web_server(request)) return false;
   const bool with_token = names_token(request);
   if (!with_token && !options_.server_login) return false;
   if (!unusable_field(request, with_token).empty()) return false;
   const std::string& service = *request.header(kService);
   if (service != "cpanel" && service != "whm") return false;
-  manage::Identity& caller = visit->caller;
+  manage::Identity& caller = context->caller;
   caller.user = *request.header(kUser);
   caller.service = service == "whm" ? Service::kWhm : Service::kCpanel;
   caller.via = with_token ? manage::Identity::Via::kToken : manage::Identity::Via::kServer;
@@ -353,28 +353,28 @@ bool Site::identify_by_headers(const HttpRequest& request, Visit* visit) const {
     caller.token_id = number_of<uint64_t>(request, kTokenId);
     caller.secret_serial = number_of<uint32_t>(request, kSecretSerial);
   }
-  visit->identified = true;
+  context->identified = true;
   return true;
 }
 
-void Site::identify_by_session(const Guest& guest, bool check_account, Visit* visit) {
+void Site::identify_by_session(const Guest& guest, bool check_account, RequestContext* context) {
   if (check_account) {
-    Result<Account> account = visit->store.value.find_account(guest.user);
+    Result<Account> account = context->store.value.find_account(guest.user);
     if (!account.ok() || account.value.id != guest.account_id) return;
   }
-  name_guest(guest, manage::Identity::Via::kSession, visit);
+  name_guest(guest, manage::Identity::Via::kSession, context);
 }
 
-void Site::name_guest(const Guest& guest, manage::Identity::Via via, Visit* visit) {
-  visit->caller = {};
-  visit->caller.user = guest.user;
-  visit->caller.service = guest.service;
-  visit->caller.via = via;
-  visit->identified = true;
+void Site::name_guest(const Guest& guest, manage::Identity::Via via, RequestContext* context) {
+  context->caller = {};
+  context->caller.user = guest.user;
+  context->caller.service = guest.service;
+  context->caller.via = via;
+  context->identified = true;
 }
 
 /// `tokengate login` asks for it, as root or as the daemon's own user.
-HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
+HttpReply Site::make_link(const HttpRequest& request, RequestContext* context) {
   if (request.method != "POST" || !request.peer.has_value() ||
       !options_.login_users.contains(*request.peer)) {
     return page_refusal(403, "Only the store's owner may make links, on this host.");
@@ -385,31 +385,31 @@ HttpReply Site::make_link(const HttpRequest& request, Visit* visit) {
   }
   Guest guest{.user = wanted["user"]};
   guest.service = wanted["service"] == "whm" ? Service::kWhm : Service::kCpanel;
-  name_guest(guest, manage::Identity::Via::kShell, visit);
-  Result<Account> account = open_store(visit, Admin::Access::kReadOnly).find_account(guest.user);
+  name_guest(guest, manage::Identity::Via::kShell, context);
+  Result<Account> account = open_store(context, Admin::Access::kReadOnly).find_account(guest.user);
   if (!account.ok()) return page_refusal(404, account.status.message);
   guest.account_id = account.value.id;
-  std::string key = sessions_.make_link(guest, visit->now_unix_s);
+  std::string key = sessions_.make_link(guest, context->now_unix_s);
   if (key.empty()) return page_refusal(500, "The system gave no random bytes.");
   std::string base = options_.public_url.empty() ? std::string(kPage) : options_.public_url;
   return page_reply(200,
                     {{"ok", true}, {"data", {{"link", base + "#login=" + key}, {"seconds", kLinkSeconds}}}});
 }
 
-HttpReply Site::redeem_link(const HttpRequest& request, Visit* visit) {
+HttpReply Site::redeem_link(const HttpRequest& request, RequestContext* context) {
   json wanted = json::parse(request.body, nullptr, false);
   std::optional<std::string> session;
   if (wanted.is_object() && wanted["key"].is_string()) {
-    session = sessions_.redeem(wanted["key"].get<std::string>(), visit->now_unix_s);
+    session = sessions_.redeem(wanted["key"].get<std::string>(), context->now_unix_s);
   }
   if (!session) {
-    visit->refused = true;
+    context->refused = true;
     return page_refusal(
         200, "This link does not work, or no longer: links work once, for ten minutes. Make a new one.");
   }
   end_sessions(request);
-  if (const Guest* guest = sessions_.find(*session, visit->now_unix_s)) {
-    name_guest(*guest, manage::Identity::Via::kSession, visit);
+  if (const Guest* guest = sessions_.find(*session, context->now_unix_s)) {
+    name_guest(*guest, manage::Identity::Via::kSession, context);
   }
   HttpReply reply = page_reply(200, {{"ok", true}, {"data", json::object()}});
   reply.headers.emplace_back(

@@ -29,9 +29,9 @@ struct SiteOptions {
 
 struct Asset;
 
-/// Where a request came in. Links are made at a door of their own, which no web server connects to: what is
+/// Where a request came in. Links are made at a socket of their own, which no web server connects to: what is
 /// asked there cannot have come from a browser.
-enum class Door { kWeb, kLogin };
+enum class Listener { kWeb, kLogin };
 
 /// Thread-safe.
 class Site {
@@ -39,24 +39,24 @@ class Site {
   explicit Site(SiteOptions options);
 
   /// Answers, and writes one line to the log: who, what, how it ended; never a parameter or a key.
-  HttpReply answer(Door door, const HttpRequest& request, int64_t now_unix_s) noexcept;
+  HttpReply answer(Listener listener, const HttpRequest& request, int64_t now_unix_s) noexcept;
 
  private:
-  struct Visit;
-  HttpReply route(Door door, const HttpRequest& request, Visit* visit);
+  struct RequestContext;
+  HttpReply route(Listener listener, const HttpRequest& request, RequestContext* context);
   static HttpReply page(const HttpRequest& request, const Asset& asset);
-  static HttpReply sent(const manage::Reply& reply, Visit* visit);
-  HttpReply page_call(const HttpRequest& request, Visit* visit, std::string_view name);
+  static HttpReply sent(const manage::Reply& reply, RequestContext* context);
+  HttpReply page_call(const HttpRequest& request, RequestContext* context, std::string_view name);
   HttpReply log_out(const HttpRequest& request);
-  HttpReply api_call(const HttpRequest& request, Visit* visit);
-  HttpReply make_link(const HttpRequest& request, Visit* visit);
-  HttpReply redeem_link(const HttpRequest& request, Visit* visit);
-  bool identify_by_headers(const HttpRequest& request, Visit* visit) const;
+  HttpReply api_call(const HttpRequest& request, RequestContext* context);
+  HttpReply make_link(const HttpRequest& request, RequestContext* context);
+  HttpReply redeem_link(const HttpRequest& request, RequestContext* context);
+  bool identify_by_headers(const HttpRequest& request, RequestContext* context) const;
   const Guest* find_guest(const HttpRequest& request, int64_t now_unix_s);
-  static void identify_by_session(const Guest& guest, bool check_account, Visit* visit);
+  static void identify_by_session(const Guest& guest, bool check_account, RequestContext* context);
   void end_sessions(const HttpRequest& request);
-  static void name_guest(const Guest& guest, manage::Identity::Via via, Visit* visit);
-  Admin& open_store(Visit* visit, Admin::Access access) const;
+  static void name_guest(const Guest& guest, manage::Identity::Via via, RequestContext* context);
+  Admin& open_store(RequestContext* context, Admin::Access access) const;
   bool is_web_server(const HttpRequest& request) const;
 
   const SiteOptions options_;

@@ -117,7 +117,7 @@ void serve(const Options& options) {
   signal(SIGPIPE, SIG_IGN);
 
   Handler handler = [&site](const HttpRequest& request) {
-    return site.answer(Door::kWeb, request, std::time(nullptr));
+    return site.answer(Listener::kWeb, request, std::time(nullptr));
   };
   const std::chrono::seconds longest(options.request_seconds);
   HttpServer server(
@@ -126,9 +126,10 @@ void serve(const Options& options) {
   std::optional<HttpServer> page;
   if (!options.listen.empty()) page.emplace(listen_on_loopback(options.listen), longest, handler);
   const std::string login_socket = options.socket + ".login";
-  HttpServer login(
-      listen_on_path(login_socket, 0600, getegid()), longest,
-      [&site](const HttpRequest& request) { return site.answer(Door::kLogin, request, std::time(nullptr)); });
+  HttpServer login(listen_on_path(login_socket, 0600, getegid()), longest,
+                   [&site](const HttpRequest& request) {
+                     return site.answer(Listener::kLogin, request, std::time(nullptr));
+                   });
   if (!server.is_running() || !login.is_running() || (page && !page->is_running()))
     throw std::runtime_error("the HTTP server does not start");
 

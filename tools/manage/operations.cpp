@@ -45,17 +45,17 @@ std::vector<std::string> held(const Account& account, Service service, const std
   return acls;
 }
 
-/// Whether what `wish` says of ACLs is more than the token may do before.
-bool widens_acls(const Wish& wish, const Token& before) {
+/// Whether what `wanted` says of ACLs is more than the token may do before.
+bool widens_acls(const TokenRequest& wanted, const Token& before) {
   if (before.full_access) return false;
-  return !std::all_of(wish.acls->begin(), wish.acls->end(),
+  return !std::all_of(wanted.acls->begin(), wanted.acls->end(),
                       [&](const std::string& acl) { return contains(before.acls, acl); });
 }
 
-bool widens_addresses(const Wish& wish, const Token& before) {
+bool widens_addresses(const TokenRequest& wanted, const Token& before) {
   if (before.addresses.empty()) return false;
-  return wish.addresses->empty() ||
-         !std::all_of(wish.addresses->begin(), wish.addresses->end(),
+  return wanted.addresses->empty() ||
+         !std::all_of(wanted.addresses->begin(), wanted.addresses->end(),
                       [&](const std::string& range) { return contains(before.addresses, range); });
 }
 
@@ -119,9 +119,9 @@ Account Operations::account(const std::string& username) const {
   if (username == caller_.username) return caller_;
   Result<Account> found = admin_.find_account(username);
   // The same words whether there is none or it is not the caller's.
-  const bool hers = found.ok() && request_.caller.service == Service::kWhm &&
-                    (found.value.owner == caller_.username || has(kAll));
-  if (hers) return std::move(found.value);
+  const bool is_owned = found.ok() && request_.caller.service == Service::kWhm &&
+                        (found.value.owner == caller_.username || has(kAll));
+  if (is_owned) return std::move(found.value);
   if (found.status.code == Code::kStore) require_ok(found.status);
   throw Refused{"There is no account " + in_quotes(username) + " that you may act on."};
 }
@@ -130,8 +130,8 @@ std::vector<Account> Operations::accounts() const {
   std::vector<Account> accounts = {caller_};
   if (token_ || request_.caller.service != Service::kWhm) return accounts;
   for (Account& account : value_of(admin_.list_accounts())) {
-    const bool hers = account.owner == caller_.username || has(kAll);
-    if (hers && account.id != caller_.id) accounts.push_back(std::move(account));
+    const bool is_owned = account.owner == caller_.username || has(kAll);
+    if (is_owned && account.id != caller_.id) accounts.push_back(std::move(account));
   }
   return accounts;
 }
@@ -212,9 +212,10 @@ void Operations::require_usable(const Account& account) const {
   }
 }
 
-/// Says what is wrong with a wish in a caller's words; the core would say it too.
-void Operations::check(const Account& account, Service service, const Wish& wish, const Token* before) const {
-  for (const std::string& acl : wish.acls.value_or(std::vector<std::string>())) {
+/// Says what is wrong with a request in a caller's words; the core would say it too.
+void Operations::check(const Account& account, Service service, const TokenRequest& wanted,
+                       const Token* before) const {
+  for (const std::string& acl : wanted.acls.value_or(std::vector<std::string>())) {
     const bool kept = before != nullptr && contains(before->acls, acl);
     if (!kept && !possesses(account, service, acl)) {
       throw Refused{(service == Service::kWhm ? "The privilege " : "The feature ") + in_quotes(acl) +
@@ -222,22 +223,22 @@ void Operations::check(const Account& account, Service service, const Wish& wish
                     Field::kAcls};
     }
   }
-  if (wish.acls && wish.acls->empty() && !wish.full_access.value_or(false)) {
+  if (wanted.acls && wanted.acls->empty() && !wanted.full_access.value_or(false)) {
     throw Refused{"Give the token at least one permission.", Field::kAcls};
   }
-  if (wish.expires_unix_s && *wish.expires_unix_s <= request_.now_unix_s &&
-      (before == nullptr || before->expires_unix_s != *wish.expires_unix_s)) {
+  if (wanted.expires_unix_s && *wanted.expires_unix_s <= request_.now_unix_s &&
+      (before == nullptr || before->expires_unix_s != *wanted.expires_unix_s)) {
     throw Refused{"The end of the token lies in the past.", Field::kExpires};
   }
-  if (wish.note && wish.note->size() > kMaxNoteBytes) {
+  if (wanted.note && wanted.note->size() > kMaxNoteBytes) {
     throw Refused{"A note has at most " + std::to_string(kMaxNoteBytes) + " bytes.", Field::kNote};
   }
-  if (!wish.addresses) return;
-  if (wish.addresses->size() > kMaxAddressRanges) {
+  if (!wanted.addresses) return;
+  if (wanted.addresses->size() > kMaxAddressRanges) {
     throw Refused{"A token takes at most " + std::to_string(kMaxAddressRanges) + " addresses and ranges.",
                   Field::kAddresses};
   }
-  for (const std::string& range : *wish.addresses) {
+  for (const std::string& range : *wanted.addresses) {
     if (!canonical_address_range(range).empty()) continue;
     throw Refused{in_quotes(range) +
                       " is neither an address nor a range: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32, "
@@ -247,40 +248,40 @@ void Operations::check(const Account& account, Service service, const Wish& wish
   }
 }
 
-/// Puts what the caller has where the wish says nothing. Whether that widens a token: a new one by its ACLs,
-/// another by any limit.
-bool Operations::fill_in(const Account& account, const Scope& scope, Wish* wish, const Token* before) const {
+/// Puts what the caller has where the request says nothing. Whether that widens a token: a new one by its
+/// ACLs, another by any limit.
+bool Operations::fill_in(const Account& account, const Scope& scope, TokenRequest* wanted,
+                         const Token* before) const {
   bool widened = false;
-  if (!wish->acls && !wish->full_access && (before == nullptr || !before->full_access)) {
-    wish->acls = held(account, scope.service, token_);
-    widened = before == nullptr || widens_acls(*wish, *before);
+  if (!wanted->acls && !wanted->full_access && (before == nullptr || !before->full_access)) {
+    wanted->acls = held(account, scope.service, token_);
+    widened = before == nullptr || widens_acls(*wanted, *before);
   }
-  if (!wish->expires_unix_s) {
-    wish->expires_unix_s = token_ ? token_->expires_unix_s : kNeverExpires;
-    widened = widened || (before != nullptr && *wish->expires_unix_s > before->expires_unix_s);
+  if (!wanted->expires_unix_s) {
+    wanted->expires_unix_s = token_ ? token_->expires_unix_s : kNeverExpires;
+    widened = widened || (before != nullptr && *wanted->expires_unix_s > before->expires_unix_s);
   }
-  if (!wish->addresses) {
-    wish->addresses = token_ ? token_->addresses : std::vector<std::string>();
-    widened = widened || (before != nullptr && widens_addresses(*wish, *before));
+  if (!wanted->addresses) {
+    wanted->addresses = token_ ? token_->addresses : std::vector<std::string>();
+    widened = widened || (before != nullptr && widens_addresses(*wanted, *before));
   }
   return widened;
 }
 
-IssuedToken Operations::create(const Scope& scope, const Wish& wanted, Omitted omitted) {
+IssuedToken Operations::create(const Scope& scope, TokenRequest wanted, Omitted omitted) {
   const Account account = this->account(scope.account);
   require_usable(account);
-  Wish wish = wanted;
-  require_free(scope, wish.name.value_or(""), Field::kName);
-  check(account, scope.service, wish, nullptr);
+  require_free(scope, wanted.name.value_or(""), Field::kName);
+  check(account, scope.service, wanted, nullptr);
   bool widened = false;
   if (omitted == Omitted::kEverything) {
-    widened = fill_in(account, scope, &wish, nullptr);
-  } else if (!wish.acls && !wish.full_access.value_or(false)) {
+    widened = fill_in(account, scope, &wanted, nullptr);
+  } else if (!wanted.acls && !wanted.full_access.value_or(false)) {
     throw Refused{"Say what the token may do.", Field::kAcls};
   } else {
     // A token's own end and addresses are the widest that it can give.
-    if (!wish.expires_unix_s) wish.expires_unix_s = token_ ? token_->expires_unix_s : kNeverExpires;
-    if (!wish.addresses) wish.addresses = token_ ? token_->addresses : std::vector<std::string>();
+    if (!wanted.expires_unix_s) wanted.expires_unix_s = token_ ? token_->expires_unix_s : kNeverExpires;
+    if (!wanted.addresses) wanted.addresses = token_ ? token_->addresses : std::vector<std::string>();
   }
   if (widened && settings_.strict_omission) {
     throw Refused{
@@ -291,42 +292,41 @@ IssuedToken Operations::create(const Scope& scope, const Wish& wanted, Omitted o
   NewToken token;
   token.account = scope.account;
   token.service = scope.service;
-  token.name = *wish.name;
-  token.full_access = wish.full_access.value_or(false);
-  if (!token.full_access) token.acls = wish.acls.value_or(std::vector<std::string>());
+  token.name = *wanted.name;
+  token.full_access = wanted.full_access.value_or(false);
+  if (!token.full_access) token.acls = wanted.acls.value_or(std::vector<std::string>());
   if (!token.full_access && token.acls.empty()) {
     throw Refused{"The account " + in_quotes(scope.account) + " has nothing that a token could be given.",
                   Field::kAcls};
   }
-  token.read_only = wish.read_only.value_or(false);
-  token.addresses = *wish.addresses;
-  token.expires_unix_s = *wish.expires_unix_s;
-  token.note = wish.note.value_or("");
+  token.read_only = wanted.read_only.value_or(false);
+  token.addresses = *wanted.addresses;
+  token.expires_unix_s = *wanted.expires_unix_s;
+  token.note = wanted.note.value_or("");
   return value_of(admin_.create_token(change(widened ? kByOmission : ""), token));
 }
 
-Token Operations::update(const Scope& scope, const std::string& name, const Wish& wanted, Omitted omitted) {
+Token Operations::update(const Scope& scope, const std::string& name, TokenRequest wanted, Omitted omitted) {
   const Account account = this->account(scope.account);
   require_usable(account);
   const Token before = existing(scope, name);
-  Wish wish = wanted;
-  if (wish.name && *wish.name != name) require_free(scope, *wish.name, Field::kNewName);
-  check(account, scope.service, wish, &before);
-  const bool widened = omitted == Omitted::kEverything && fill_in(account, scope, &wish, &before);
+  if (wanted.name && *wanted.name != name) require_free(scope, *wanted.name, Field::kNewName);
+  check(account, scope.service, wanted, &before);
+  const bool widened = omitted == Omitted::kEverything && fill_in(account, scope, &wanted, &before);
   if (widened && settings_.strict_omission) {
     throw Refused{
         "Give acl, expires_at and whitelist_ip too: what is left out would be widened to all that you have, "
         "which is switched off here."};
   }
   TokenUpdate update;
-  update.name = wish.name;
+  update.name = wanted.name;
   // Taking full access away without saying what remains is refused there, not passed over here.
-  update.full_access = wish.full_access;
-  if (!wish.full_access.value_or(false)) update.acls = wish.acls;
-  update.read_only = wish.read_only;
-  update.addresses = wish.addresses;
-  update.expires_unix_s = wish.expires_unix_s;
-  update.note = wish.note;
+  update.full_access = wanted.full_access;
+  if (!wanted.full_access.value_or(false)) update.acls = wanted.acls;
+  update.read_only = wanted.read_only;
+  update.addresses = wanted.addresses;
+  update.expires_unix_s = wanted.expires_unix_s;
+  update.note = wanted.note;
   return value_of(
       admin_.update_token(change(widened ? kByOmission : ""), scope.account, scope.service, name, update));
 }

@@ -31,7 +31,7 @@ enum class Omitted {
 };
 
 /// A token as it is to become. What is absent is a matter of Omitted, one by one.
-struct Wish {
+struct TokenRequest {
   std::optional<std::string> name = {};  ///< of a token to be made, or the new one of another
   std::optional<bool> full_access = {};
   std::optional<std::vector<std::string>> acls = {};
@@ -82,8 +82,8 @@ class Operations {
   std::optional<Token> find(const Scope& scope, const std::string& name) const;
   std::optional<Token> find_by_secret(const Scope& scope, const std::string& secret) const;
 
-  IssuedToken create(const Scope& scope, const Wish& wish, Omitted omitted);
-  Token update(const Scope& scope, const std::string& name, const Wish& wish, Omitted omitted);
+  IssuedToken create(const Scope& scope, TokenRequest wanted, Omitted omitted);
+  Token update(const Scope& scope, const std::string& name, TokenRequest wanted, Omitted omitted);
   void rename(const Scope& scope, const std::string& name, const std::string& new_name);
   IssuedToken rotate(const Scope& scope, const std::string& name, int64_t overlap_s);
   /// All or, if one does not exist, none.
@@ -100,8 +100,8 @@ class Operations {
   void require_administration(const std::string& username) const;
   Token existing(const Scope& scope, const std::string& name) const;
   void require_free(const Scope& scope, const std::string& name, Field field) const;
-  void check(const Account& account, Service service, const Wish& wish, const Token* before) const;
-  bool fill_in(const Account& account, const Scope& scope, Wish* wish, const Token* before) const;
+  void check(const Account& account, Service service, const TokenRequest& wanted, const Token* before) const;
+  bool fill_in(const Account& account, const Scope& scope, TokenRequest* wanted, const Token* before) const;
 
   Admin& admin_;
   const Settings& settings_;

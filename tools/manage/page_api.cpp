@@ -126,20 +126,20 @@ Scope scope_of(const Operations& operations, const Json& input) {
                        service == "whm" ? Service::kWhm : Service::kCpanel);
 }
 
-Wish wish_of(const Json& input) {
-  Wish wish;
-  wish.full_access = flag_if_any(input, "full_access");
-  wish.acls = texts_if_any(input, "acls");
-  if (wish.full_access.value_or(false)) wish.acls.reset();
-  wish.read_only = flag_if_any(input, "read_only");
-  wish.addresses = texts_if_any(input, "addresses");
-  wish.note = text_if_any(input, "note");
+TokenRequest token_request_of(const Json& input) {
+  TokenRequest wanted;
+  wanted.full_access = flag_if_any(input, "full_access");
+  wanted.acls = texts_if_any(input, "acls");
+  if (wanted.full_access.value_or(false)) wanted.acls.reset();
+  wanted.read_only = flag_if_any(input, "read_only");
+  wanted.addresses = texts_if_any(input, "addresses");
+  wanted.note = text_if_any(input, "note");
   // Absent is not null here: null is never.
   if (input.contains("expires_on")) {
     const std::optional<std::string> day = text_if_any(input, "expires_on");
-    wish.expires_unix_s = day ? end_of_day(*day) : kNeverExpires;
+    wanted.expires_unix_s = day ? end_of_day(*day) : kNeverExpires;
   }
-  return wish;
+  return wanted;
 }
 
 // What the output says.
@@ -264,16 +264,16 @@ Json tokens(Operations& operations, const Json& input) {
 }
 
 Json create(Operations& operations, const Json& input) {
-  Wish wish = wish_of(input);
-  wish.name = text(input, "name");
-  return issued_json(operations, operations.create(scope_of(operations, input), wish, Omitted::kKept));
+  TokenRequest wanted = token_request_of(input);
+  wanted.name = text(input, "name");
+  return issued_json(operations, operations.create(scope_of(operations, input), wanted, Omitted::kKept));
 }
 
 Json update(Operations& operations, const Json& input) {
   const Scope scope = scope_of(operations, input);
-  Wish wish = wish_of(input);
-  wish.name = text_if_any(input, "new_name");
-  const Token token = operations.update(scope, token_name(operations, scope, input), wish, Omitted::kKept);
+  TokenRequest wanted = token_request_of(input);
+  wanted.name = text_if_any(input, "new_name");
+  const Token token = operations.update(scope, token_name(operations, scope, input), wanted, Omitted::kKept);
   return {{"token", token_json(operations, token)}};
 }
 

@@ -29,23 +29,23 @@ Json token_json(const Operations& operations, const Token& token) {
 
 Outcome create_full_access(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "expires_at", "readonly"});
-  Wish wish;
-  wish.name = params.required("name");
-  wish.full_access = true;
-  wish.expires_unix_s = params.number("expires_at");
-  wish.read_only = params.flag("readonly");
-  return {.data = issued_json(operations.create(scope, wish, Omitted::kKept))};
+  TokenRequest wanted;
+  wanted.name = params.required("name");
+  wanted.full_access = true;
+  wanted.expires_unix_s = params.number("expires_at");
+  wanted.read_only = params.flag("readonly");
+  return {.data = issued_json(operations.create(scope, wanted, Omitted::kKept))};
 }
 
 Outcome create_limited(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "features-N", "expires_at", "whitelist_ip-N", "readonly"});
-  Wish wish;
-  wish.name = params.required("name");
-  wish.acls = params.list("features");
-  wish.expires_unix_s = params.number("expires_at");
-  wish.addresses = whitelist(params);
-  wish.read_only = params.flag("readonly");
-  return {.data = issued_json(operations.create(scope, wish, Omitted::kKept))};
+  TokenRequest wanted;
+  wanted.name = params.required("name");
+  wanted.acls = params.list("features");
+  wanted.expires_unix_s = params.number("expires_at");
+  wanted.addresses = whitelist(params);
+  wanted.read_only = params.flag("readonly");
+  return {.data = issued_json(operations.create(scope, wanted, Omitted::kKept))};
 }
 
 Outcome list(Operations& operations, const Scope& scope, const Params&) {
@@ -73,15 +73,16 @@ Outcome rename(Operations& operations, const Scope& scope, const Params& params)
 /// What is left out stays as it is.
 Outcome update(Operations& operations, const Scope& scope, const Params& params) {
   params.require_known({"name", "features-N", "full_access", "expires_at", "whitelist_ip-N", "readonly"});
-  Wish wish;
-  wish.acls = params.list("features");
-  wish.full_access = params.flag("full_access");
-  if (wish.acls && wish.full_access.value_or(false)) throw Refused{"Give either features or full_access."};
-  wish.expires_unix_s = params.number("expires_at");
-  if (wish.expires_unix_s == 0) wish.expires_unix_s = kNeverExpires;
-  wish.addresses = whitelist(params);
-  wish.read_only = params.flag("readonly");
-  const Token token = operations.update(scope, params.required("name"), wish, Omitted::kKept);
+  TokenRequest wanted;
+  wanted.acls = params.list("features");
+  wanted.full_access = params.flag("full_access");
+  if (wanted.acls && wanted.full_access.value_or(false))
+    throw Refused{"Give either features or full_access."};
+  wanted.expires_unix_s = params.number("expires_at");
+  if (wanted.expires_unix_s == 0) wanted.expires_unix_s = kNeverExpires;
+  wanted.addresses = whitelist(params);
+  wanted.read_only = params.flag("readonly");
+  const Token token = operations.update(scope, params.required("name"), wanted, Omitted::kKept);
   return {.data = token_json(operations, token)};
 }
 

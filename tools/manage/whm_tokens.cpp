@@ -34,20 +34,20 @@ Json privilege_map(const Operations& operations, const Token& token) {
 }
 
 /// What create and update take alike. 0 is a time that never comes.
-Wish limits(const Params& params) {
-  Wish wish;
-  wish.acls = params.list("acl");
-  wish.expires_unix_s = params.number("expires_at");
-  if (wish.expires_unix_s == 0) wish.expires_unix_s = kNeverExpires;
-  wish.addresses = whitelist(params);
-  return wish;
+TokenRequest limits(const Params& params) {
+  TokenRequest wanted;
+  wanted.acls = params.list("acl");
+  wanted.expires_unix_s = params.number("expires_at");
+  if (wanted.expires_unix_s == 0) wanted.expires_unix_s = kNeverExpires;
+  wanted.addresses = whitelist(params);
+  return wanted;
 }
 
 Outcome create(Operations& operations, const Params& params) {
   params.require_known({"token_name", "acl-N", "expires_at", "whitelist_ip-N"});
-  Wish wish = limits(params);
-  wish.name = params.required("token_name");
-  const IssuedToken issued = operations.create(operations.own(), wish, Omitted::kEverything);
+  TokenRequest wanted = limits(params);
+  wanted.name = params.required("token_name");
+  const IssuedToken issued = operations.create(operations.own(), wanted, Omitted::kEverything);
   Json data = details(operations, issued.token);
   data["token"] = issued.secret;
   return {.data = data};
@@ -78,10 +78,10 @@ Outcome get_details(Operations& operations, const Params& params) {
 
 Outcome update(Operations& operations, const Params& params) {
   params.require_known({"token_name", "new_name", "acl-N", "expires_at", "whitelist_ip-N"});
-  Wish wish = limits(params);
-  wish.name = params.one("new_name");
+  TokenRequest wanted = limits(params);
+  wanted.name = params.one("new_name");
   const Token token =
-      operations.update(operations.own(), params.required("token_name"), wish, Omitted::kEverything);
+      operations.update(operations.own(), params.required("token_name"), wanted, Omitted::kEverything);
   return {.data = details(operations, token)};
 }
 

@@ -87,11 +87,11 @@ std::string_view service_name(Service service) noexcept;
 /// How credentials can come; a location switches them on one by one (bits of Rules::schemes).
 enum Scheme : uint8_t {
   kSchemeNone = 0,
-  kSchemeCpanel = 1,   ///< Authorization: cpanel USER:TOKEN
-  kSchemeWhm = 2,      ///< Authorization: whm USER:TOKEN
-  kSchemeBearer = 4,   ///< Authorization: Bearer TOKEN (RFC 6750 section 2.1)
-  kSchemeBasic = 8,    ///< Authorization: Basic base64(USER:TOKEN) (RFC 7617)
-  kSchemeHeader = 16,  ///< a header of the admin's choice holding the bare token
+  kSchemeCpanel = 1,      ///< Authorization: cpanel USER:TOKEN
+  kSchemeWhm = 2,         ///< Authorization: whm USER:TOKEN
+  kSchemeBearer = 4,      ///< Authorization: Bearer TOKEN (RFC 6750 section 2.1)
+  kSchemeBasic = 8,       ///< Authorization: Basic base64(USER:TOKEN) (RFC 7617)
+  kSchemeKeyHeader = 16,  ///< a header of the admin's choice holding the bare token
 };
 
 inline constexpr uint8_t kDefaultSchemes = kSchemeCpanel | kSchemeWhm | kSchemeBearer;
@@ -104,7 +104,7 @@ struct Rules {
   Service service = Service::kCpanel;
   uint8_t schemes = kDefaultSchemes;  ///< Scheme bits
   bool plain_http = false;  ///< accept credentials over plain HTTP from anywhere: TLS ended before us
-  bool notes_use = true;    ///< a grant counts as a use of the token; false where it is only tried out
+  bool records_use = true;  ///< a grant counts as a use of the token; false where it is only tried out
   /// The ACLs that every call here needs, instead of what the catalog says; empty: the catalog decides.
   std::span<const std::string_view> required_acls = {};
 };
@@ -125,8 +125,8 @@ struct Address {
 struct CredentialFields {
   std::string_view authorization = {};  ///< value of the Authorization field, or of the first one
   unsigned authorization_count = 0;     ///< how many such fields there are; 0 means `authorization` is unused
-  std::string_view key = {};            ///< value of the configured header, or of the first one
-  unsigned key_count = 0;
+  std::string_view key_header = {};     ///< value of the configured header, or of the first one
+  unsigned key_header_count = 0;
 };
 
 /// Credentials once read: the secret is only here as its digest. Trivially copyable; a module keeps it with

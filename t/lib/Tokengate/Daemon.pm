@@ -51,9 +51,9 @@ sub start ($self) {
     return $self;
 }
 
-# One request on a connection of its own; the response. `door`: what follows the socket's path (.login).
+# One request on a connection of its own; the response. `socket_suffix`: what follows the socket's path (.login).
 sub ask ($self, $request, $headers = [], %option) {
-    my $path = $self->socket . (delete $option{door} // '');
+    my $path = $self->socket . (delete $option{socket_suffix} // '');
     my $connection = IO::Socket::UNIX->new(Peer => $path) or die "connect: $!";
     my ($method) = $request =~ /\A(\S*)/;
     return Tokengate::Http->over($connection)
