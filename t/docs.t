@@ -92,6 +92,13 @@ $exists{$_} = 1 for read_file("$root/tools/run-tests") =~ /\b(TOKENGATE_\w+)\b/g
 my @named = $text =~ /(?<![\w\/.-])\$?(tokengate_[a-z_]+|Tokengate[A-Z]\w+|TOKENGATE_[A-Z_]+)\b(?![.])/g;
 ok($exists{$_}, "$_, which the documents name, exists") for unique(@named);
 
+# The core's page has a place for each of its files, and names no other.
+my $core = read_file("$root/core/README.md");
+my %named = map { $_ => 1 } $core =~ /`(\w+\.(?:cpp|h))`/g;
+my %files = map { (m{([^/]+)\z})[0] => 1 } map { glob "$root/core/$_" } qw(*.cpp *.h include/tokengate/*.h);
+ok($named{$_}, "core/README.md names $_") for grep {/\.cpp\z/ || !$files{s/\.h\z/.cpp/r}} sort keys %files;
+ok($files{$_}, "$_, which core/README.md names, exists") for sort keys %named;
+
 # What the threat model claims, tests show: each line of its tables names at least one, and there is no other.
 my $threats = read_file("$root/core/THREATS.md");
 for my $line (grep { /^\|/ && !/^\|(?:---|[^|]*\| (?:may|mode|can) )/ } split /\n/, $threats) {
