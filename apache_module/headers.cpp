@@ -53,14 +53,44 @@ void clean_connection_header(request_rec* r) noexcept {
 }
 
 /// The server joins repeated fields with commas; a token could come in any of them.
-bool any_carries_token(request_rec* r, std::string_view value) noexcept {
-  if (carries_token(r, value)) return true;
+bool any_carries_token(const request_rec* r, const DirConfig* config, std::string_view value) noexcept {
+  if (carries_token(r, config, value)) return true;
   for (size_t comma = value.find(','); comma != std::string_view::npos; comma = value.find(',')) {
     value.remove_prefix(comma + 1);
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-    if (carries_token(r, value)) return true;
+    if (carries_token(r, config, value)) return true;
   }
   return false;
+}
+
+/// What is secret in a field with credentials: what stands behind the last blank or colon, as in `Bearer
+/// TOKEN`, `cpanel USER:TOKEN` and a bare token. Empty if that is shorter than any token: then it is none,
+/// and would be found in values that have nothing to do with it.
+std::string_view secret_of(std::string_view value) noexcept {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  value = value.substr(0, value.find_last_not_of(kBlanks) + 1);
+  value.remove_prefix(value.find_last_of(" \t:") + 1);
+  return value.size() >= kMinSecretBytes ? value : std::string_view();
+}
+
+const char* find_in_environment(const request_rec* r, std::string_view text) noexcept {
+  const apr_array_header_t* variables = apr_table_elts(r->subprocess_env);
+  const auto* entries = reinterpret_cast<const apr_table_entry_t*>(variables->elts);
+  for (int i = 0; i < variables->nelts; ++i) {
+    if (entries[i].val != nullptr && std::string_view(entries[i].val).find(text) != std::string_view::npos)
+      return entries[i].key;
+  }
+  return nullptr;
+}
+
+/// Removes a field with credentials, and what SetEnvIf or RewriteRule copied from it: the environment goes to
+/// FastCGI and CGI, and into headers.
+void remove_field(request_rec* r, const char* name, std::string_view value) noexcept {
+  if (std::string_view secret = secret_of(value); !secret.empty()) {
+    while (const char* variable = find_in_environment(r, secret))
+      apr_table_unset(r->subprocess_env, variable);
+  }
+  apr_table_unset(r->headers_in, name);
 }
 
 }  // namespace
@@ -88,15 +118,15 @@ void add_identity(request_rec* r, const Caller& caller) noexcept {
   apr_table_setn(r->headers_in, kSecretSerialHeader, decimal(r, caller.secret_serial));
 }
 
-void remove_credentials(request_rec* r, bool verified) noexcept {
-  const DirConfig* config = dir_config(r);
+void remove_credentials(request_rec* r, const DirConfig* config, bool verified) noexcept {
   const char* authorization = apr_table_get(r->headers_in, "Authorization");
   if (config->pass_authorization != 1 && authorization != nullptr &&
-      (verified || any_carries_token(r, authorization))) {
-    apr_table_unset(r->headers_in, "Authorization");
+      (verified || any_carries_token(r, config, authorization))) {
+    remove_field(r, "Authorization", authorization);
   }
-  if (config->key_header != nullptr && *config->key_header != '\0')
-    apr_table_unset(r->headers_in, config->key_header);
+  if (config->key_header == nullptr || *config->key_header == '\0') return;
+  if (const char* key = apr_table_get(r->headers_in, config->key_header))
+    remove_field(r, config->key_header, key);
 }
 
 }  // namespace tokengate

@@ -153,14 +153,13 @@ std::string_view path_as_it_came(const request_rec* r) noexcept {
   return path.empty() ? view(r->uri) : path;
 }
 
-bool carries_token(request_rec* r, std::string_view authorization) noexcept {
+bool carries_token(const request_rec* r, const DirConfig* config, std::string_view authorization) noexcept {
   Lease lease(server_config(r->server)->store);
   if (lease.reader() == nullptr) return true;
   CredentialFields fields;
   fields.authorization = authorization;
   fields.authorization_count = 1;
-  return lease.reader()->read_credentials(rules_of(dir_config(r), nullptr), fields).state !=
-         Credentials::kAbsent;
+  return lease.reader()->read_credentials(rules_of(config, nullptr), fields).state != Credentials::kAbsent;
 }
 
 const Decision* judge(request_rec* r, const Need* need) noexcept {

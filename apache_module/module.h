@@ -169,8 +169,8 @@ const char* decimal(request_rec* r, uint64_t number) noexcept;
 const Decision* judge(request_rec* r, const Need* need) noexcept;
 /// The path as it came, for the refusal's envelope.
 std::string_view path_as_it_came(const request_rec* r) noexcept;
-/// Whether `authorization` is of a scheme that is switched on for `r`, well formed or not.
-bool carries_token(request_rec* r, std::string_view authorization) noexcept;
+/// Whether `authorization` is of a scheme that is switched on by `config`, well formed or not.
+bool carries_token(const request_rec* r, const DirConfig* config, std::string_view authorization) noexcept;
 
 // body.cpp
 
@@ -189,8 +189,9 @@ bool is_fixed_identity_header(std::string_view name) noexcept;
 /// Removes every client header that a backend could take for one of ours.
 void remove_identity(request_rec* r) noexcept;
 void add_identity(request_rec* r, const Caller& caller) noexcept;
-/// Removes what carries the token. `verified`: it let the request pass; else only what looks like a token.
-void remove_credentials(request_rec* r, bool verified) noexcept;
+/// Removes what carries the token where `config` is in force, and copies of it in the environment.
+/// `verified`: it let the request pass; else only what looks like a token.
+void remove_credentials(request_rec* r, const DirConfig* config, bool verified) noexcept;
 
 // refusal.cpp
 

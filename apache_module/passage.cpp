@@ -41,7 +41,7 @@ void let_pass(request_rec* r, const Decision& decision, bool identity_only) noex
     told = granted;
   }
   remove_identity(r);
-  remove_credentials(r, true);
+  remove_credentials(r, dir_config(r), true);
   add_identity(r, decision.caller);
   export_environment(r, *told);
   // mod_cache would take an answer to a request without Authorization for everybody's.
@@ -51,7 +51,7 @@ void let_pass(request_rec* r, const Decision& decision, bool identity_only) noex
 /// Judges `r` again, in place of a request that passed as `before` says. OK or the refusal's status.
 int judge_again(request_rec* r, const Passed& before) noexcept {
   if (!before.judged) {
-    if (dir_config(r)->report_only != 1) remove_credentials(r, false);
+    if (dir_config(r)->report_only != 1) remove_credentials(r, dir_config(r), false);
     return OK;
   }
   const Decision* decision = judge(r, before.need);
@@ -115,7 +115,7 @@ int on_fixups(request_rec* r) {
   // The page of a refusal may be proxied: the token that was refused is not for its backend. A redirect
   // shares its headers with what it came from, whose configuration says which of them carry one.
   const RequestState* refused = r->prev != nullptr ? find_state(r->prev) : nullptr;
-  if (refused != nullptr && refused->answer != nullptr) remove_credentials(r->prev, false);
+  if (refused != nullptr && refused->answer != nullptr) remove_credentials(r, dir_config(r->prev), false);
   if (!uses_tokengate(r)) {
     inherit_environment(r);
     note_passed(r, {});
@@ -143,7 +143,7 @@ int on_fixups(request_rec* r) {
     if (status != OK) return status;
   } else if (config->report_only != 1) {
     // Let in by another Require: whatever token was sent along is not the backend's business.
-    remove_credentials(r, false);
+    remove_credentials(r, config, false);
   }
   // Whoever lets the request pass, its body cannot go on whole.
   if (state_of(initial_request(r))->body.lost) return HTTP_REQUEST_ENTITY_TOO_LARGE;
