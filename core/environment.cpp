@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "free_pages.h"
 #include "lmdb_call.h"
 #include "lmdb_layout.h"
 #include "meta_pages.h"
@@ -100,7 +101,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     Map map = map_of(lock_id_, "/lock.mdb");
     if (map.begin != nullptr) lock_guard_.watch(map.begin, map.bytes, true);
   }
-  if (is_cut_short(file.st_size)) {
+  if (is_cut_short()) {
     close();
     return StoreError::kDamaged;
   }
@@ -138,11 +139,27 @@ StoreError Environment::take_turn() noexcept {
 
 /// Whether pages that the newest commit counts on are missing from the file. Reading one would end the
 /// process with SIGBUS.
-bool Environment::is_cut_short(off_t file_bytes) noexcept {
+bool Environment::is_cut_short() noexcept {
+  MDB_txn* txn = nullptr;
+  const bool is_pinned = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) == MDB_SUCCESS;
   MDB_envinfo info;
   MDB_stat stat;
-  if (mdb_env_info(env_, &info) != MDB_SUCCESS || mdb_env_stat(env_, &stat) != MDB_SUCCESS) return true;
-  return static_cast<uint64_t>(file_bytes) < (info.me_last_pgno + 1) * stat.ms_psize;
+  mdb_filehandle_t handle = -1;
+  struct stat file {};
+  bool is_short = true;
+  // The size is asked last: a writer extends the file before it counts on more pages.
+  if (mdb_env_info(env_, &info) == MDB_SUCCESS && mdb_env_stat(env_, &stat) == MDB_SUCCESS &&
+      mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
+    uint64_t whole_pages = static_cast<uint64_t>(file.st_size) / stat.ms_psize;
+    is_short = whole_pages <= info.me_last_pgno;
+    if (is_short && is_pinned) {
+      Map map = is_guarded_ ? data_map_ : map_of(data_id_, "/data.mdb");
+      is_short = !TreeWalk::fits(map.begin, map.bytes) ||
+                 !are_free(map.begin, info.me_last_txnid, whole_pages, info.me_last_pgno);
+    }
+  }
+  if (is_pinned) mdb_txn_abort(txn);
+  return is_short;
 }
 
 /// Of the data map that there is a file for.

@@ -79,7 +79,7 @@ class Environment {
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
-  bool is_cut_short(off_t file_bytes) noexcept;
+  bool is_cut_short() noexcept;
   size_t pages() const noexcept;
 
   MDB_env* env_ = nullptr;

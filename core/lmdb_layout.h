@@ -34,7 +34,9 @@ inline constexpr uint16_t kTableRecord = 2;     // in the main table
 inline constexpr size_t kMagicAt = 16;
 inline constexpr uint32_t kMagic[2] = {0xBEEFC0DE, 1};
 inline constexpr size_t kPageSizeAt = 40;
+inline constexpr size_t kFreeTableAt = 40;  // the page size is a part of its record
 inline constexpr size_t kMainTableAt = 88;
+inline constexpr size_t kLastPageAt = 136;
 inline constexpr size_t kCommitAt = 144;
 
 // What LMDB notes of a table.
