@@ -15,6 +15,10 @@ static_assert(std::endian::native == std::endian::little, "byte forms are little
 constexpr size_t kCheckOffset = 8;
 constexpr size_t kHeadBytes = 16;
 
+// Far above any record but a journal entry. Where LMDB's page is damaged, a record may seem to have 4 GiB,
+// and whoever reads it for its check value would be gone for a long time.
+constexpr size_t kMostBytes = size_t{64} << 10;
+
 enum class Kind : uint8_t {
   kToken = 'T',
   kTokenName = 'N',
@@ -66,9 +70,9 @@ uint64_t check_value(std::string_view bytes, uint64_t seed) noexcept {
 /// `own1_bits`: those that may be set in the first byte of the kind's own. Whatever has no meaning must be 0:
 /// it may have one in a store that is not ours to read.
 bool is_whole(std::string_view bytes, Kind kind, uint8_t own1_bits, uint64_t seed = 0) noexcept {
-  return bytes.size() >= kHeadBytes && static_cast<uint8_t>(bytes[0]) == kRecordVersion &&
-         bytes[1] == static_cast<char>(kind) && (static_cast<uint8_t>(bytes[2]) & ~own1_bits) == 0 &&
-         load<uint32_t>(bytes.data() + 4) == 0 &&
+  return bytes.size() >= kHeadBytes && (kind == Kind::kJournal || bytes.size() <= kMostBytes) &&
+         static_cast<uint8_t>(bytes[0]) == kRecordVersion && bytes[1] == static_cast<char>(kind) &&
+         (static_cast<uint8_t>(bytes[2]) & ~own1_bits) == 0 && load<uint32_t>(bytes.data() + 4) == 0 &&
          load<uint64_t>(bytes.data() + kCheckOffset) == check_value(bytes, seed);
 }
 

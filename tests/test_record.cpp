@@ -1,6 +1,11 @@
 // Byte forms: what goes in comes out, and nothing damaged does.
 #include "record.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
 #include "support.h"
 
 using namespace tokengate;
@@ -30,13 +35,34 @@ TokenRecord sample_token() {
 }
 
 template <class Record>
-bool decode_at(const std::string& key, const std::string& bytes, Record* record) {
+bool decode_at(std::string_view key, std::string_view bytes, Record* record) {
   if constexpr (std::is_same_v<Record, CatalogRecord> || std::is_same_v<Record, AclRecord>) {
     return decode(key, bytes, record);
   } else {
     return decode(bytes, record);
   }
 }
+
+/// Bytes that end where nothing can be read any more.
+class AtTheEdge {
+ public:
+  explicit AtTheEdge(const std::string& bytes) {
+    size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    ck_assert_uint_le(bytes.size(), page);
+    map_ = static_cast<char*>(
+        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ck_assert_ptr_ne(map_, MAP_FAILED);
+    ck_assert_int_eq(mprotect(map_ + page, page, PROT_NONE), 0);
+    begin_ = map_ + page - bytes.size();
+    std::memcpy(begin_, bytes.data(), bytes.size());
+  }
+  /// As if there were so many.
+  std::string_view claiming(size_t size) const { return {begin_, size}; }
+
+ private:
+  char* map_;
+  char* begin_;
+};
 
 /// Whatever byte of `bytes` is changed, cut off or added, the record no longer decodes.
 template <class Record>
@@ -133,6 +159,23 @@ START_TEST(damage_anywhere_in_a_record_is_seen) {
 }
 END_TEST
 
+START_TEST(a_size_that_no_record_has_is_refused_unread) {
+  auto require_refused = [](const std::string& bytes, auto record, std::string_view key = {}) {
+    AtTheEdge edge(bytes);
+    ck_assert(decode_at(key, edge.claiming(bytes.size()), &record));
+    for (size_t size : {size_t{64} * 1024 + 1, size_t{UINT32_MAX}})
+      ck_assert(!decode_at(key, edge.claiming(size), &record));
+  };
+  require_refused(encode(sample_token()), TokenRecord());
+  require_refused(encode(TokenNameRecord()), TokenNameRecord());
+  require_refused(encode(AccountRecord()), AccountRecord());
+  CatalogRecord row;
+  row.wrapper = true;
+  require_refused(encode("key", row), CatalogRecord(), "key");
+  require_refused(encode("key", AclRecord()), AclRecord(), "key");
+}
+END_TEST
+
 START_TEST(what_says_nothing_of_its_key_is_bound_to_it) {
   const std::string key("uEmail\0add_pop", 14);
   CatalogRecord row;
@@ -214,6 +257,7 @@ Suite* suite() {
   tcase_add_test(tcase, each_token_flag_has_its_own_bit);
   tcase_add_test(tcase, the_longest_token_record_fits);
   tcase_add_test(tcase, damage_anywhere_in_a_record_is_seen);
+  tcase_add_test(tcase, a_size_that_no_record_has_is_refused_unread);
   tcase_add_test(tcase, what_says_nothing_of_its_key_is_bound_to_it);
   tcase_add_test(tcase, one_kind_of_record_is_not_another);
   tcase_add_test(tcase, a_catalog_record_that_asks_for_nothing_is_damage);
