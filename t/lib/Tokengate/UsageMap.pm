@@ -8,8 +8,9 @@ my (%seen, $owner);
 # What slot 0 of either says.
 sub header ($path) {
     open my $file, '<:raw', $path or return {store_id => '', file_id => 0};
-    read $file, my $header, 64;
-    my ($store_id, $file_id) = unpack 'x16 a16 Q', $header // '';
+    # Another test may just be making it.
+    my $bytes = read $file, my $header, 64;
+    my ($store_id, $file_id) = $bytes == 64 ? unpack('x16 a16 Q', $header) : ();
     return {store_id => $store_id // '', file_id => $file_id // 0};
 }
 
