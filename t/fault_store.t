@@ -137,6 +137,52 @@ subtest 'flipped bits' => sub {
     is($?, 0, $figures =~ s/\s+\z//r);
 };
 
+subtest 'flipped bits under running servers' => sub {
+    my $store = new_store();
+    my $data  = "$store->{path}/data.mdb";
+    system('cp', '-a', $data, "$folder/unflipped.mdb") == 0 or die;
+    open my $in, '<:raw', $data or die $!;
+    my $sound = do { local $/; <$in> };
+    srand 1;
+    with_servers($store, sub (@servers) {
+        # A file that is in use: in a record, which has a check value.
+        my $at = index $sound, 'shopkept';
+        cmp_ok($at, '>', 0, 'the record of a token is found');
+        open my $out, '+<:raw', $data or die $!;
+        for (; $at > 0; $at = index $sound, 'shopkept', $at + 1) { seek $out, $at, 0; print $out chr(ord('s') ^ 1) }
+        close $out;
+        is(answers(\@servers, $store->{secret}, 3)->{kept}, 'store_unavailable', 'a damaged record: refused');
+        # And files that servers find in its place, which each worker tries to open every second: bits of the heads of all
+        # pages, so many, drawn from a fixed seed, and then those that tell branches of trees from leaves.
+        for my $bits (1, 3, 'the kind') {
+            my $flipped = $sound;
+            for my $page (2 .. length($sound) / 4096 - 1) {
+                my @at = $bits eq 'the kind' ? ([10, 3]) : map { [int rand 256, 1 << int rand 8] } 1 .. $bits;
+                substr($flipped, $page * 4096 + $_->[0], 1) ^.= chr $_->[1] for @at;
+            }
+            system('cp', '-a', "$folder/unflipped.mdb", "$data.new") == 0 or die;
+            open my $new, '+<:raw', "$data.new" or die $!;
+            print $new $flipped;
+            close $new;
+            my @workers = map { workers_of($_) } @servers;
+            rename "$data.new", $data or die $!;
+            refuses(\@servers, $store, "flipped in every page: $bits") if $bits eq 'the kind';
+            my %seen;
+            for my $look (1 .. 8) {
+                sleep 0.2;
+                my $now = answers(\@servers, $store->{secret}, 1);
+                $seen{$_}{$now->{$_}} = 1 for keys %$now;
+            }
+            unlike(join(' ', map { keys %$_ } values %seen), qr/no answer|status/, "flipped in every page: $bits: every request was answered");
+            unlike(join(' ', keys %{$seen{revoked}}), qr/granted/, 'nothing granted that was not');
+            my %there = map { $_ => 1 } map { split / / } map { workers_of($_) } @servers;
+            is_deeply([grep { !$there{$_} } map { split / / } @workers], [], 'the same workers');
+        }
+        rename "$folder/unflipped.mdb", $data or die $!;
+        serves(\@servers, $store, 'the sound file again');
+    });
+};
+
 subtest 'a catalog that lost a row' => sub {
     my $program = Tokengate::Server::build_folder() . '/tests/lose_catalog_row';
     plan skip_all => 'the unit tests are not built' unless -x $program;
