@@ -11,13 +11,6 @@
 namespace tokengate {
 namespace {
 
-Api api_of(std::string_view name) {
-  for (Api api : {Api::kUapi, Api::kApi2, Api::kWhm1}) {
-    if (name == api_name(api)) return api;
-  }
-  return Api::kHttp;
-}
-
 void keep_digest(Tables& tables) {
   Digest digest;
   require(digest_catalog(tables.transaction(), &digest));
@@ -50,6 +43,11 @@ CatalogSummary put_catalog(Tables& tables, const std::vector<CatalogRow>& rows) 
     record.read = row.read;
     record.acls = acls;
     std::string key = catalog_key(api, row.module, row.function);
+    Api api_in_key{};
+    std::string_view module;
+    std::string_view function;
+    parse_catalog_key(key, &api_in_key, &module, &function);
+    if (function != row.function) record.spelling = row.function;
     require(tables.transaction().insert(Table::kCatalog, key, encode(key, record)));
     ++summary.functions;
   }
@@ -74,7 +72,7 @@ std::vector<CatalogRow> catalog_rows(Tables& tables) {
     CatalogRow row;
     row.api = api_name(api);
     row.module = api == Api::kWhm1 ? "-" : module;
-    row.function = function;
+    row.function = record.spelling.empty() ? function : record.spelling;
     row.wrapper = record.wrapper;
     row.unlisted = record.unlisted;
     row.read = record.read;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "catalog_table.h"
 #include "chars.h"
 #include "names.h"
 
@@ -216,12 +217,7 @@ class Parser {
     bool wrapper = cells[kAcl] == "*each";
     bool unlisted = cells[kAcl] == "?";
     bool read = cells[kAccess] == "read";
-    // The heading of a whm1 row is no part of the call; no name holds a tab, so the key is unambiguous.
-    std::string key(cells[kApi]);
-    key.append("\t")
-        .append(cells[kApi] == "whm1" ? "" : cells[kModule])
-        .append("\t")
-        .append(cells[kFunction]);
+    std::string key = catalog_key(api_of(cells[kApi]), cells[kModule], cells[kFunction]);
     auto [found, is_new] = index_.try_emplace(std::move(key), rows_.size());
     if (is_new) {
       rows_.push_back({std::string(cells[kApi]),
@@ -234,6 +230,11 @@ class Parser {
       first_lines_.push_back(number);
     }
     CatalogRow& row = rows_[found->second];
+    if (row.api == "http" && row.function != cells[kFunction]) {
+      return "function is " + quoted(cells[kFunction]) + ", but line " +
+             std::to_string(first_lines_[found->second]) + " says " + quoted(row.function) +
+             "; paths that differ in capitals or in a slash at the end only cannot have rows of their own";
+    }
     if (row.wrapper != wrapper || row.unlisted != unlisted) {
       return "acl is " + quoted(cells[kAcl]) + ", but line " + std::to_string(first_lines_[found->second]) +
              " says " +
@@ -251,7 +252,7 @@ class Parser {
   size_t row_count_ = 0;
   std::vector<CatalogRow> rows_;
   std::vector<size_t> first_lines_;                ///< of rows_, by the same index
-  std::unordered_map<std::string, size_t> index_;  ///< api, module and function -> index in rows_
+  std::unordered_map<std::string, size_t> index_;  ///< catalog_key() -> index in rows_
 };
 
 }  // namespace
@@ -277,6 +278,13 @@ Result<std::vector<CatalogRow>> parse_catalog(std::string_view tsv) {
         "access, separated by tabs");
   }
   return {{}, parser.take_rows()};
+}
+
+Api api_of(std::string_view name) noexcept {
+  for (Api api : {Api::kUapi, Api::kApi2, Api::kWhm1}) {
+    if (name == api_name(api)) return api;
+  }
+  return Api::kHttp;
 }
 
 std::string catalog_text(const std::vector<CatalogRow>& rows) {

@@ -15,12 +15,13 @@
 ///   access  read or write
 ///
 /// A path pattern starts with `/` and is matched segment by segment: `*` is one segment, `**` as the last
-/// one is the rest, anything else is itself. Segments are written decoded. Refused in a pattern: empty
-/// segments (but a slash may end it), `.` and `..`, control characters, `% ; \ ? #`, a blank at the end, and
-/// `*` beside others in a segment.
+/// one is the rest, of none or more, anything else is itself. Segments are written decoded. Refused in a
+/// pattern: empty segments (but a slash may end it), `.` and `..`, control characters, `% ; \ ? #`, a blank
+/// at the end, and `*` beside others in a segment.
 ///
 /// Several rows for one function are one function that needs all their ACLs; it only reads if they all say
-/// `read`. `?` and `*each` cannot be mixed with other values for the same function.
+/// `read`. `?` and `*each` cannot be mixed with other values for the same function, nor can two spellings of
+/// a pattern that differ in capitals or in a slash at the end.
 #ifndef TOKENGATE_CATALOG_H_
 #define TOKENGATE_CATALOG_H_
 
@@ -29,6 +30,7 @@
 #include <string_view>
 #include <vector>
 
+#include "route.h"
 #include "tokengate/admin.h"
 
 namespace tokengate {
@@ -43,6 +45,9 @@ inline constexpr size_t kMaxPatternSegments = 32;
 /// `acls` sorted and unique. A whm1 row keeps the heading of its first line. If any line is bad: kInvalid, no
 /// rows, and a message such as `line 12: access is "reed", must be "read" or "write"` about the first one.
 Result<std::vector<CatalogRow>> parse_catalog(std::string_view tsv);
+
+/// Of CatalogRow::api.
+Api api_of(std::string_view name) noexcept;
 
 }  // namespace tokengate
 

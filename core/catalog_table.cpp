@@ -1,7 +1,10 @@
 // Keys of the catalog table, and the look-up of a call.
 #include "catalog_table.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "chars.h"
 
 namespace tokengate {
 namespace {
@@ -22,6 +25,13 @@ class KeyBuffer {
     }
     return *this;
   }
+  /// In small letters.
+  KeyBuffer& append_folded(std::string_view part) noexcept {
+    size_t size = size_;
+    append(part);
+    std::transform(bytes_ + size, bytes_ + size_, bytes_ + size, chars::lower);
+    return *this;
+  }
   size_t size() const noexcept { return size_; }
   void cut(size_t size) noexcept {
     size_ = size;
@@ -35,6 +45,11 @@ class KeyBuffer {
   size_t size_ = 0;
   bool too_long_ = false;
 };
+
+CatalogMatch to_match(StoreError error) noexcept {
+  if (error == StoreError::kNone) return CatalogMatch::kRow;
+  return error == StoreError::kNotFound ? CatalogMatch::kNone : CatalogMatch::kDamaged;
+}
 
 StoreError read_row(Transaction& transaction, const KeyBuffer& key, CatalogRecord* row) noexcept {
   if (key.too_long()) return StoreError::kNotFound;
@@ -55,6 +70,31 @@ StoreError find_function(Transaction& transaction, const RoutedCall& call, Catal
   return read_row(transaction, key.push('*'), row);
 }
 
+/// Of `/dir/` comes `/dir`, and of `/` nothing.
+std::string_view without_slash_at_end(std::string_view path) noexcept {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+/// Takes the first segment off `*rest`, which begins with its slash.
+std::string_view next_segment(std::string_view* rest) noexcept {
+  rest->remove_prefix(1);
+  std::string_view segment = rest->substr(0, rest->find('/'));
+  rest->remove_prefix(segment.size());
+  return segment;
+}
+
+/// Whether a path that fits `pattern` does so letter by letter.
+bool is_same_case(std::string_view pattern, std::string_view path) noexcept {
+  while (!pattern.empty() && !path.empty()) {
+    std::string_view expected = next_segment(&pattern);
+    std::string_view segment = next_segment(&path);
+    if (expected == "**") return true;
+    if (expected != "*" && expected != segment) return false;
+  }
+  return true;
+}
+
 /// Walks the patterns as a tree of segments, most specific first. Branches that no pattern begins with are
 /// cut off, so the work is bounded by the number of patterns, whatever the request.
 class PatternSearch {
@@ -63,23 +103,25 @@ class PatternSearch {
                 CatalogRecord* row) noexcept
       : transaction_(transaction), cursor_(cursor), method_(method), row_(row) {}
 
-  StoreError find(std::string_view path) noexcept {
-    walk(path);
-    return result_;
+  CatalogMatch find(std::string_view path) noexcept {
+    path_ = without_slash_at_end(path);
+    walk(path_);
+    return is_other_case_ ? CatalogMatch::kOtherCase : to_match(result_);
   }
 
  private:
   /// Extends the key by one segment of `rest`. True when the search is over: result_ is final.
   bool walk(std::string_view rest) noexcept {
-    if (rest.empty()) return decide();
-    rest.remove_prefix(1);
-    std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(segment.size());
+    if (rest.empty() && decide()) return true;
     size_t size = key_.size();
     key_.push('/');
-    // A segment that looks like a wildcard is only ever matched by one.
-    bool is_literal = segment != "*" && segment != "**";
-    bool over = (is_literal && descend(segment, rest)) || (!segment.empty() && descend("*", rest));
+    bool over = false;
+    if (!rest.empty()) {
+      std::string_view segment = next_segment(&rest);
+      // A segment that looks like a wildcard is only ever matched by one.
+      bool is_literal = segment != "*" && segment != "**";
+      over = (is_literal && descend(segment, rest)) || descend("*", rest);
+    }
     if (!over) {
       key_.append("**");
       over = decide();
@@ -90,7 +132,7 @@ class PatternSearch {
 
   bool descend(std::string_view segment, std::string_view rest) noexcept {
     size_t size = key_.size();
-    key_.append(segment);
+    key_.append_folded(segment);
     bool over = begins_a_key() && (result_ != StoreError::kNotFound || walk(rest));
     key_.cut(size);
     return over;
@@ -107,6 +149,9 @@ class PatternSearch {
       if (result_ == StoreError::kNotFound) result_ = read_method("*");
     }
     key_.cut(size);
+    if (result_ == StoreError::kNone) {
+      is_other_case_ = !is_same_case(row_->spelling.empty() ? key_.view().substr(1) : row_->spelling, path_);
+    }
     return is_pattern;
   }
 
@@ -131,6 +176,8 @@ class PatternSearch {
   Cursor& cursor_;
   std::string_view method_;
   CatalogRecord* row_;
+  std::string_view path_;
+  bool is_other_case_ = false;
   KeyBuffer key_{Api::kHttp};
   StoreError result_ = StoreError::kNotFound;
 };
@@ -140,7 +187,11 @@ class PatternSearch {
 std::string catalog_key(Api api, std::string_view module, std::string_view function) {
   std::string key(1, kTags[static_cast<size_t>(api)]);
   if (api == Api::kWhm1) return key.append(function);
-  if (api == Api::kHttp) return key.append(function).append(1, '\0').append(module);
+  if (api == Api::kHttp) {
+    key.append(without_slash_at_end(function));
+    std::transform(key.begin(), key.end(), key.begin(), chars::lower);
+    return key.append(1, '\0').append(module);
+  }
   return key.append(module).append(1, '\0').append(function);
 }
 
@@ -161,10 +212,10 @@ bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
   return true;
 }
 
-StoreError find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
-                            CatalogRecord* row) noexcept {
-  if (call.api != Api::kHttp) return find_function(transaction, call, row);
-  if (StoreError error = cursor.bind_again(transaction); error != StoreError::kNone) return error;
+CatalogMatch find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
+                              CatalogRecord* row) noexcept {
+  if (call.api != Api::kHttp) return to_match(find_function(transaction, call, row));
+  if (cursor.bind_again(transaction) != StoreError::kNone) return CatalogMatch::kDamaged;
   return PatternSearch(transaction, cursor, call.module, row).find(call.function);
 }
 

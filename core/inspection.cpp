@@ -265,7 +265,8 @@ void Inspection::inspect_catalog() {
     std::string_view module;
     std::string_view function;
     CatalogRecord record;
-    if (!parse_catalog_key(key, &api, &module, &function) || !decode(key, value, &record)) {
+    if (!parse_catalog_key(key, &api, &module, &function) || !decode(key, value, &record) ||
+        (!record.spelling.empty() && catalog_key(api, module, record.spelling) != key)) {
       return add(Remedy::kByHand,
                  "the catalog's row " + quote(key) + " cannot be read; " + std::string(kLoadCatalog));
     }

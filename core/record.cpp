@@ -127,6 +127,7 @@ class Parser {
     std::string_view part = text(digest->size());
     if (part.size() == digest->size()) std::memcpy(digest->data(), part.data(), part.size());
   }
+  std::string_view rest() const noexcept { return rest_; }
   bool at_end() const noexcept { return whole_ && rest_.empty(); }
 
  private:
@@ -136,7 +137,7 @@ class Parser {
 
 enum TokenFlag : uint8_t { kFullAccess = 1, kReadOnly = 2, kAccountActive = 4, kTokensEnabled = 8 };
 enum AccountFlag : uint8_t { kActive = 1, kEnabled = 2 };
-enum CatalogFlag : uint8_t { kWrapper = 1, kUnlisted = 2, kRead = 4 };
+enum CatalogFlag : uint8_t { kWrapper = 1, kUnlisted = 2, kRead = 4, kSpelling = 8 };
 
 uint8_t flag(bool set, uint8_t bit) {
   return set ? bit : 0;
@@ -261,20 +262,28 @@ bool decode(std::string_view bytes, AccountRecord* record) noexcept {
 
 std::string encode(std::string_view key, const CatalogRecord& record) {
   Writer writer(Kind::kCatalog,
-                flag(record.wrapper, kWrapper) | flag(record.unlisted, kUnlisted) | flag(record.read, kRead),
+                flag(record.wrapper, kWrapper) | flag(record.unlisted, kUnlisted) | flag(record.read, kRead) |
+                    flag(!record.spelling.empty(), kSpelling),
                 0);
+  if (!record.spelling.empty()) {
+    writer.number(static_cast<uint16_t>(record.spelling.size()));
+    writer.text(record.spelling);
+  }
   writer.text(record.acls);
   return writer.finish(seed_of(key));
 }
 
 bool decode(std::string_view key, std::string_view bytes, CatalogRecord* record) noexcept {
-  if (!is_whole(bytes, Kind::kCatalog, kWrapper | kUnlisted | kRead, seed_of(key)) || bytes[3] != 0) {
-    return false;
-  }
+  constexpr uint8_t kFlags = kWrapper | kUnlisted | kRead | kSpelling;
+  if (!is_whole(bytes, Kind::kCatalog, kFlags, seed_of(key)) || bytes[3] != 0) return false;
   record->wrapper = (bytes[2] & kWrapper) != 0;
   record->unlisted = (bytes[2] & kUnlisted) != 0;
   record->read = (bytes[2] & kRead) != 0;
-  record->acls = bytes.substr(kHeadBytes);
+  Parser parser(bytes);
+  bool is_spelt = (bytes[2] & kSpelling) != 0;
+  record->spelling = is_spelt ? parser.text(parser.number<uint16_t>()) : std::string_view();
+  if (is_spelt && record->spelling.empty()) return false;
+  record->acls = parser.rest();
   std::string_view entries = record->acls;
   CatalogAcl acl;
   while (next_catalog_acl(&entries, &acl)) {

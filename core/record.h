@@ -77,7 +77,8 @@ struct CatalogRecord {
   bool wrapper = false;   ///< no ACL of its own: the inner calls decide
   bool unlisted = false;  ///< known, but not what it needs: full access only
   bool read = false;
-  std::string_view acls;  ///< entries of: number, length of name, name
+  std::string_view acls;      ///< entries of: number, length of name, name
+  std::string_view spelling;  ///< of a path pattern, if it is not spelt as in the key
 };
 
 /// One entry of CatalogRecord::acls, taken off its front. False at the end or when the bytes are not whole.

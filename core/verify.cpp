@@ -277,6 +277,7 @@ Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const Tok
   }
   report.check(Outcome::kAclDenied, outcome, [&]() -> std::string {
     if (outcome == Outcome::kStoreUnavailable) return "the catalog is damaged";
+    if (outcome == Outcome::kBadRoute) return "the catalog has this path with other capitals";
     std::string acl(decision->acl.view());
     if (outcome == Outcome::kGranted) return acl.empty() ? "no single ACL needed" : "holds " + quoted(acl);
     if (acl.empty()) {
@@ -404,9 +405,17 @@ Outcome Reader::Impl::find_row(const RoutedCall& call, Service service, CatalogR
   }
   Transaction& transaction = seat_.transaction();
   if (catalog_cache_.find(transaction.snapshot(), call, row)) return Outcome::kGranted;
-  StoreError error = find_catalog_row(transaction, seat_.catalog_cursor(), call, row);
-  if (error == StoreError::kNotFound) *row = unlisted;
-  if (error != StoreError::kNone && error != StoreError::kNotFound) return damaged();
+  switch (find_catalog_row(transaction, seat_.catalog_cursor(), call, row)) {
+    case CatalogMatch::kRow:
+      break;
+    case CatalogMatch::kNone:
+      *row = unlisted;
+      break;
+    case CatalogMatch::kOtherCase:
+      return Outcome::kBadRoute;
+    case CatalogMatch::kDamaged:
+      return damaged();
+  }
   catalog_cache_.keep(call, *row);
   return Outcome::kGranted;
 }

@@ -141,7 +141,7 @@ END_TEST
 START_TEST(keeps_different_functions_apart_and_in_order) {
   Rows found = parsed(kHeader + tabs("uapi|E|f|a|read\napi2|E|f|b|read\nuapi|E|*|c|write\nuapi|e|f|d|read\n"
                                      "whm1|E|f|e|read\nwhm1|E|E/f|g|read\nhttp|GET|/x|h|read\n"
-                                     "http|*|/x|i|read\nhttp|GET|/x/|j|read\nuapi|E|f|z|read\n"));
+                                     "http|*|/x|i|read\nhttp|GET|/x/y|j|read\nuapi|E|f|z|read\n"));
   std::string acls;
   for (const CatalogRow& row : found) acls += join(row.acls) + " ";
   ck_assert_view_eq(std::string_view(acls), "a,z b c d e g h i j ");
@@ -204,6 +204,9 @@ START_TEST(names_line_and_cause_of_the_first_bad_row) {
        "line 2: function is \"https://example.org/x\", must be a path"},
       {"http|GET|//|a|read", "line 2: function is \"//\", must have no empty segment"},
       {"http|GET|//x|a|read", "line 2: function is \"//x\", must have no empty segment"},
+      {"http|GET|/x/Y|a|read\nhttp|PUT|/x/y|a|read\nhttp|GET|/x/y|b|read",
+       "line 4: function is \"/x/y\", but line 2 says \"/x/Y\"; paths that differ in capitals or in a slash"},
+      {"http|GET|/x/|a|read\nhttp|GET|/x|a|read", "line 3: function is \"/x\", but line 2 says \"/x/\""},
       {"http|GET|/x//y|a|read", "line 2: function is \"/x//y\", must have no empty segment"},
       {"http|GET|/x//|a|read", "line 2: function is \"/x//\", must have no empty segment"},
       {"http|GET|/.|a|read", "line 2: function is \"/.\", must have no \".\" or \"..\" segment"},

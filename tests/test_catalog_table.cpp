@@ -27,16 +27,17 @@ class Lookup {
     transaction_.abort();
   }
 
-  /// The first ACL of the row, `?`, `*each`, or "none".
+  /// The first ACL of the row, `?`, `*each`, "none" or "other case".
   std::string acl(Api api, std::string_view module, std::string_view function) {
     CatalogRecord row;
     RoutedCall call;
     call.api = api;
     call.module = module;
     call.function = function;
-    StoreError error = find_catalog_row(transaction_, cursor_, call, &row);
-    if (error == StoreError::kNotFound) return "none";
-    ck_assert(error == StoreError::kNone);
+    CatalogMatch match = find_catalog_row(transaction_, cursor_, call, &row);
+    if (match == CatalogMatch::kNone) return "none";
+    if (match == CatalogMatch::kOtherCase) return "other case";
+    ck_assert(match == CatalogMatch::kRow);
     if (row.wrapper) return "*each";
     if (row.unlisted) return "?";
     CatalogAcl first;
@@ -87,6 +88,10 @@ START_TEST(paths_fall_under_the_most_specific_pattern) {
       "http\tGET\t/v10\tten\tread\n"
       "http\tGET\t/v1-a\tdash\tread\n"
       "http\tGET\t/dir/\tslash\tread\n"
+      "http\tGET\t/Users/Me\tme\tread\n"
+      "http\tPUT\t/users/me\tchange\twrite\n"
+      "http\t*\t/users/*\tusers\twrite\n"
+      "http\t*\t/Upper/**\tupper\twrite\n"
       "http\tHEAD\t/head\thead\tread\n"
       "http\tGET\t/head\tget\tread\n"
       "http\tGET\t/a/*/c\tac\tread\n"
@@ -100,7 +105,9 @@ START_TEST(paths_fall_under_the_most_specific_pattern) {
       {"GET", "/v1/reports", "list"},
       {"GET", "/v1/reports/new", "form"},
       {"GET", "/v1/reports/7", "one"},
-      {"GET", "/v1/reports/", "rest"},
+      {"GET", "/v1/reports/", "list"},
+      {"GET", "/v1/reports/7/", "one"},
+      {"GET", "/v1/reports/new/", "form"},
       {"GET", "/v1/reports/7/x", "rest"},
       {"POST", "/v1/reports", "add"},
       {"HEAD", "/v1/reports", "list"},
@@ -109,18 +116,37 @@ START_TEST(paths_fall_under_the_most_specific_pattern) {
       {"GET", "/v1/accounts/lines", "lines"},
       {"GET", "/v1/", "rest"},
       {"PUT", "/v1/anything/else", "rest"},
-      {"GET", "/v1", "none"},
+      {"GET", "/v1", "rest"},
       {"GET", "/v10", "ten"},
       {"GET", "/v1-a", "dash"},
       {"GET", "/dir/", "slash"},
-      {"GET", "/dir", "none"},
-      {"GET", "/DIR/", "none"},
+      {"GET", "/dir", "slash"},
+      {"GET", "/DIR/", "other case"},
+      {"GET", "/V1/reports", "other case"},
+      {"GET", "/v1/Reports/7", "other case"},
+      {"GET", "/v1/reports/NEW", "other case"},
+      {"PUT", "/V1/anything", "other case"},
+      {"PUT", "/v1/Anything", "rest"},
+      {"POST", "/V1/reports/7", "none"},
+      {"GET", "/Users/Me", "me"},
+      {"GET", "/Users/Me/", "me"},
+      {"GET", "/users/me", "other case"},
+      {"PUT", "/users/me", "change"},
+      {"PUT", "/Users/Me", "other case"},
+      {"GET", "/users/You", "users"},
+      {"GET", "/users/ME", "other case"},
+      {"GET", "/Users/You", "other case"},
+      {"GET", "/Upper/Below", "upper"},
+      {"GET", "/Upper", "upper"},
+      {"GET", "/Upper/", "upper"},
+      {"GET", "/upper/x", "other case"},
       {"GET", "/v1/*", "rest"},
       {"GET", "/v1/reports/*", "one"},
       {"GET", "/v1/reports/**", "one"},
       {"GET", "/a/b/c", "ab"},
       {"GET", "/a/x/c", "ac"},
-      {"GET", "/a/b", "none"},
+      {"GET", "/a/b", "ab"},
+      {"GET", "/a", "none"},
       {"GET", "/nothing", "none"},
       // The pattern that fits has no row for the method: a wider one does not step in.
       {"DELETE", "/v1/reports", "none"},

@@ -15,7 +15,9 @@ const Strings kMethods = {"GET", "POST", "HEAD", "DELETE", "PURGE-ALL"};
 const Strings kPaths = {"/v1/reports/7",    "/v1/reports",     "/v1/reports/list", "/v1/admin/a/b",
                         "/v1/admin/open/x", "/v1/admin/",      "/v1/x/list",       "/",
                         "/v1/files/a b",    "/v1/reports/7/8", "/v1/reports/*",    "/v1/admin/**",
-                        "/nothing",         "/v1/\xc3\xa4"};
+                        "/nothing",         "/v1/\xc3\xa4",    "/v1/reports/",     "/v1/reports/7/",
+                        "/v1/reports/LIST", "/v1/Reports/7",   "/v1/Admin/a",      "/v1/admin",
+                        "/V1/X/list",       "/v1/X/list",      "/v1/Files/x/",     "/v1/files/X"};
 
 class CallBuilder {
  public:

@@ -45,7 +45,7 @@ const char* const kFirstCatalog =
     "http\t*\t/v1/admin/**\tadmin\twrite\n"
     "http\tGET\t/v1/admin/open/*\treports\tread\n"
     "http\tGET\t/\treports\tread\n"
-    "http\tGET\t/v1/files/*\tfiles\tread\n"
+    "http\tGET\t/v1/Files/*/\tfiles\tread\n"
     "http\tGET\t/v1/\xc3\xa4\t?\tread\n";
 
 namespace {

@@ -60,6 +60,8 @@ class Judge {
       if (!state_.acls[service()].contains(name) || !may_use(name)) return Outcome::kAclDenied;
     }
     for (const CallMeaning& call : calls) {
+      bool location_decides = !request_.required_acls.empty() && call.api == "http";
+      if (!location_decides && find_row(state_, token_.service, call).other_case) return Outcome::kBadRoute;
       if (!may_call(call, acl)) return Outcome::kAclDenied;
     }
     return Outcome::kGranted;

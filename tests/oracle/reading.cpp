@@ -155,10 +155,19 @@ namespace {
 
 bool fits(const Strings& pattern, const Strings& path, size_t at) {
   if (at == pattern.size()) return at == path.size();
-  if (pattern[at] == "**") return at < path.size();
+  if (pattern[at] == "**") return true;
   if (at >= path.size()) return false;
   if (pattern[at] == "*") return !path[at].empty() && fits(pattern, path, at + 1);
   return pattern[at] == path[at] && fits(pattern, path, at + 1);
+}
+
+// The segments of a path or pattern, without an empty one at the end; and whether capitals count.
+Strings segments_of(std::string path, bool exactly) {
+  if (path.back() == '/') path.pop_back();
+  if (!exactly) {
+    for (char& c : path) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return split(path, '/');
 }
 
 // Sorts before that of another pattern which fits the same path, if the pattern is more specific.
@@ -185,16 +194,19 @@ std::optional<std::pair<std::string, std::string>> row_key(
   }
   std::string best, best_rank;
   for (const auto& [method, pattern] : keys) {
-    std::string rank = rank_of(split(pattern, '/'));
-    if (!fits(split(pattern, '/'), split(call.function, '/'), 0)) continue;
+    std::string rank = rank_of(segments_of(pattern, false));
+    if (!fits(segments_of(pattern, false), segments_of(call.function, false), 0)) continue;
     if (!best.empty() && rank >= best_rank) continue;
     best = pattern;
     best_rank = rank;
   }
   Strings methods = {call.module, "*"};
   if (call.module == "HEAD") methods = {"HEAD", "GET", "*"};
+  if (best.empty()) return std::nullopt;
   for (const std::string& method : methods) {
-    if (keys.contains({method, best})) return std::pair(method, best);
+    for (const auto& key : keys) {
+      if (key.first == method && segments_of(key.second, false) == segments_of(best, false)) return key;
+    }
   }
   return std::nullopt;
 }
@@ -218,6 +230,8 @@ Row find_row(const State& state, Service service, const CallMeaning& call) {
   auto key = row_key(keys, call);
   if (!key) return row;
   row = Row{};
+  row.other_case =
+      call.api == "http" && !fits(segments_of(key->second, true), segments_of(call.function, true), 0);
   for (const Strings& cells : rows) {
     if (cells[1] != key->first || cells[2] != key->second) continue;
     if (cells[3] == "?") {

@@ -25,6 +25,7 @@ bool is_local(const std::string& client);
 struct Row {
   std::set<std::string> acls;
   bool wrapper = false, unlisted = false, read = true;
+  bool other_case = false;  ///< a path that is the row's but for capitals
 };
 
 Row find_row(const State& state, Service service, const CallMeaning& call);
