@@ -49,6 +49,24 @@ int set_mode(const std::string& file, mode_t mode, gid_t group) noexcept {
   return 0;
 }
 
+/// Whether the content is that of the commit which it is said to be of. Damage to the number of the commit
+/// before may make it look like the next one. But each change lets go of pages, and LMDB notes under its
+/// number which; only a new file, or a copy that LMDB made, begins with a commit that changed nothing.
+StoreError check_commit(MDB_env* env, MDB_txn* txn) noexcept {
+  constexpr MDB_dbi kFreeTable = 0;
+  const uint64_t id = mdb_txn_id(txn);
+  MDB_cursor* cursor = nullptr;
+  MDB_envinfo info;
+  if (id <= 1) return StoreError::kNone;
+  if (mdb_env_info(env, &info) != MDB_SUCCESS || id > info.me_last_txnid) return StoreError::kLock;
+  if (mdb_cursor_open(txn, kFreeTable, &cursor) != MDB_SUCCESS) return StoreError::kDamaged;
+  MDB_val key{};
+  bool same = mdb_cursor_get(cursor, &key, nullptr, MDB_LAST) == MDB_SUCCESS && key.mv_size == sizeof id &&
+              std::memcmp(key.mv_data, &id, sizeof id) == 0;
+  mdb_cursor_close(cursor);
+  return same ? StoreError::kNone : StoreError::kDamaged;
+}
+
 /// kDamaged if LMDB must not be let near the data file.
 StoreError check_meta_pages(const std::string& path) noexcept {
   int file = open(data_file(path).c_str(), O_RDONLY | O_CLOEXEC);
@@ -195,10 +213,14 @@ StoreError Environment::open_tables(bool create) noexcept {
     code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
   }
   if (code != MDB_SUCCESS) return to_error(system_code_ = code);
-  if (data_map_.begin != nullptr &&
-      !is_sound_tree(data_map_.begin, pages(), main_table_record(data_map_.begin, mdb_txn_id(txn)), 0)) {
+  const uint64_t id = mdb_txn_id(txn);
+  const void* map = data_map_.begin;
+  bool sound = map == nullptr || (is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
+                                  is_sound_tree(map, pages(), free_table_record(map, id), MDB_INTEGERKEY));
+  StoreError error = !sound ? StoreError::kDamaged : create ? StoreError::kNone : check_commit(env_, txn);
+  if (error != StoreError::kNone) {
     mdb_txn_abort(txn);
-    return StoreError::kDamaged;
+    return error;
   }
   for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
     code = mdb_dbi_open(txn, kTables[i].name, kTables[i].flags | (create ? MDB_CREATE : 0), &tables_[i]);

@@ -63,10 +63,18 @@ class TreeCheck {
   uint64_t left_;
 };
 
+std::string_view record_in_meta_page(const void* map, uint64_t commit, size_t at) noexcept {
+  return {static_cast<const char*>(map) + commit % 2 * kPageBytes + at, kTableRecordBytes};
+}
+
 }  // namespace
 
 std::string_view main_table_record(const void* map, uint64_t commit) noexcept {
-  return {static_cast<const char*>(map) + commit % 2 * kPageBytes + kMainTableAt, kTableRecordBytes};
+  return record_in_meta_page(map, commit, kMainTableAt);
+}
+
+std::string_view free_table_record(const void* map, uint64_t commit) noexcept {
+  return record_in_meta_page(map, commit, kFreeTableAt);
 }
 
 bool is_sound_tree(const void* map, size_t pages, std::string_view record, uint16_t flags) noexcept {

@@ -13,6 +13,8 @@ namespace tokengate {
 /// The record of the main table, in which the others' are, as of the commit `commit`; a view into `map`,
 /// which TreeWalk::fits().
 std::string_view main_table_record(const void* map, uint64_t commit) noexcept;
+/// Likewise of the table in which LMDB notes which pages each commit let go of.
+std::string_view free_table_record(const void* map, uint64_t commit) noexcept;
 
 /// `record` is of a table with the `flags` that it was made with, in the first `pages` pages of the map,
 /// which an open read transaction keeps from changing. What values and keys say is not looked at.
