@@ -1,7 +1,9 @@
 // Fuzzes find_route() with whole requests, and holds each route that it accepts against lax backends:
 // whatever a backend would make of the same bytes must be among the calls that were found.
 //
-// Input: one byte of flags, then path, query and Content-Type, each ended by a line feed, then the body.
+// Input: one byte of flags, then path, query and Content-Type, each ended by a line feed, then the body. The
+// flags: service, a path that is not on the wire, a line with the method in front, and that the served path
+// is the one on the wire decoded, or one more line, behind the path.
 #include "route.h"
 
 #include <algorithm>
@@ -9,12 +11,25 @@
 #include <string_view>
 #include <vector>
 
+#include "chars.h"
 #include "fuzz.h"
 #include "lax_backend.h"
 
 using namespace tokengate;
 
 namespace {
+
+enum Flag : uint8_t { kWhm = 1, kRedirected = 2, kOwnServedPath = 4, kOwnMethod = 8, kDecoded = 64 };
+
+std::string decoded_once(std::string_view text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    int value = text[i] == '%' ? chars::percent_value(text.substr(i)) : -1;
+    result += value < 0 ? text[i] : static_cast<char>(value);
+    if (value >= 0) i += 2;
+  }
+  return result;
+}
 
 bool has_call(const Route& route, const lax_backend::Call& wanted) {
   return std::any_of(route.calls.begin(), route.calls.begin() + route.count, [&](const RoutedCall& call) {
@@ -47,6 +62,7 @@ bool is_name(std::string_view text, std::string_view others, size_t limit) {
 void check_call(const RoutedCall& call, Service service) {
   if (call.api == Api::kHttp) {
     require(call.function.starts_with('/') && call.function.find('%') == std::string_view::npos, "http path");
+    require(is_name(call.module, "-", 32), "http method");
     require(call.function.find("/../") == std::string_view::npos &&
                 call.function.find("//") == std::string_view::npos,
             "http path");
@@ -76,16 +92,20 @@ void check_route(const Route& route, Service service) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string_view rest(reinterpret_cast<const char*>(data), size);
-  auto flags = static_cast<unsigned char>(rest.front());
+  auto flags = static_cast<uint8_t>(rest.front());
   rest.remove_prefix(1);
-  Exact path(take_until('\n', &rest)), query(take_until('\n', &rest)), type(take_until('\n', &rest)),
-      body(rest);
-  Service service = (flags & 1) != 0 ? Service::kWhm : Service::kCpanel;
+  Exact method((flags & kOwnMethod) != 0 ? take_until('\n', &rest) : "POST");
+  Exact path(take_until('\n', &rest));
+  Exact served((flags & kOwnServedPath) != 0 ? std::string(take_until('\n', &rest))
+               : (flags & kDecoded) != 0     ? decoded_once(path.view())
+                                             : std::string(path.view()));
+  Exact query(take_until('\n', &rest)), type(take_until('\n', &rest)), body(rest);
+  Service service = (flags & kWhm) != 0 ? Service::kWhm : Service::kCpanel;
 
   Call call;
-  call.method = "POST";
-  call.served_path = path.view();
-  if ((flags & 2) == 0) call.wire_path = path.view();
+  call.method = method.view();
+  call.served_path = served.view();
+  if ((flags & kRedirected) == 0) call.wire_path = path.view();
   call.query = query.view();
   call.content_type = type.view();
   if (body.size() > 0) {
@@ -99,7 +119,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_route(route, service);
   if (route.problem != RouteProblem::kNone) return 0;
 
-  check_backends(path.view(), call, service, route);
+  // A server hands on either of the two.
+  check_backends(served.view(), call, service, route);
+  if (!call.wire_path.empty() && call.wire_path != call.served_path) {
+    check_backends(call.wire_path, call, service, route);
+  }
 
   // Less memory may deny, but not change what is found.
   std::string text(route.text.view());
