@@ -1,5 +1,6 @@
 # Thousands of requests that try to call one thing and be judged for another, sent raw through real servers: whatever
 # lax backends would make of what reached them (tests/lax_backend.h) must be what was judged, and what the token may.
+# A quarter goes by HTTP/2, from curl, which sends any target and body as they are.
 #
 # TOKENGATE_DIFFERENTIAL_REQUESTS says how many for each server (default 1600), TOKENGATE_DIFFERENTIAL_SEED begins
 # another series.
@@ -7,6 +8,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use List::Util 'pairs';
 use Test::More;
 use Tokengate::Cases;
 use Tokengate::Http;
@@ -182,15 +184,42 @@ sub any_request ($service) {
     return $request;
 }
 
-sub bytes_of ($request, $site, $number) {
-    my $target = $request->{path} . (length $request->{query} || one_in(9) ? "?$request->{query}" : '');
-    my @lines  = ("Host: $site", "Authorization: $request->{authorization}", "X-Case: $number", @{$request->{headers}});
-    push @lines, "Content-Type: $request->{type}" if length $request->{type};
-    my $body = length $request->{body} ? $request->{body} : undef;
+# A request as it goes to a site: target, header lines, and how large the chunks of its body are, if it comes in such.
+sub addressed ($request, $site, $number) {
+    $request->{target} = $request->{path} . (length $request->{query} || one_in(9) ? "?$request->{query}" : '');
+    $request->{lines} = ["Host: $site", "Authorization: $request->{authorization}", "X-Case: $number", @{$request->{headers}}];
+    push @{$request->{lines}}, "Content-Type: $request->{type}" if length $request->{type};
+    $request->{chunk} = length $request->{body} && one_in(5) ? 1 + below(20) : 0;
+    return $request;
+}
+
+sub bytes_of ($request) {
     return Tokengate::Http::request_bytes(
-        "$request->{method} $target", \@lines,
-        body => $body,
-        (defined $body && one_in(5)) ? (chunked => [1 + below(20)]) : ());
+        "$request->{method} $request->{target}", $request->{lines},
+        body => length $request->{body} ? $request->{body} : undef,
+        $request->{chunk} ? (chunked => [$request->{chunk}]) : ());
+}
+
+# What curl reads. This version fails where it takes up an HTTP/2 connection again that it was told to begin, so each
+# request goes to a host of its own name.
+sub curl_text ($server, @requests) {
+    my $text = "stderr = /dev/null\n";  # a server may well say that a request breaks the protocol
+    for my $request (@requests) {
+        my @lines = @{$request->{lines}};
+        my @options = (
+            url => "http://case-$request->{number}/", 'connect-to' => '::127.0.0.1:' . $server->h2_port,
+            request => $request->{method}, 'request-target' => $request->{target});
+        if (length $request->{body}) {
+            push @options, 'data-binary' => '@' . $server->write_file("body-$request->{number}", $request->{body});
+            push @lines, 'Content-Type:' if !length $request->{type};
+            push @lines, 'Content-Length:' if $request->{chunk};
+        }
+        push @options, map { (header => $_) } @lines;
+        push @options, output => '/dev/null', 'write-out' => '%header{X-Test-Outcome}\t%{http_code}\t%header{X-Test-Route}\n';
+        $text .= "http2-prior-knowledge\n" . join '', map {"$_->[0] = " . quote($_->[1]) . "\n"} pairs(@options);
+        $text .= "next\n";
+    }
+    return $text =~ s/next\n\z//r;
 }
 
 # ---- Sending and comparing
@@ -233,28 +262,43 @@ each_server(
     sub ($server) {
         seed_with($seed);
         my @sites = sort keys %site;
-        my (%outcome, %sent, @problems, $connection);
+        my (%outcome, %sent, @by_http2, @problems, $connection);
+        my $note_answer = sub ($request, $outcome, $route) {
+            ++$outcome{$outcome};
+            @{$request}{qw(outcome route)} = ($outcome, $route);
+        };
         for my $number (1 .. $count) {
             my $site    = $sites[$number % @sites];
             my ($service) = $site =~ /\A(\w+)-/;
             my $request = any_request($service);
-            $request->{authorization} = $kToken{$service};
-            my $bytes    = bytes_of($request, $site, $number);
+            @{$request}{qw(authorization number service site http)} = ($kToken{$service}, $number, $service, $site, 'HTTP/1.1');
+            addressed($request, $site, $number);
+            $sent{$number} = $request;
+            if ($number / @sites % 4 == 0) {
+                $request->{http} = 'HTTP/2';
+                push @by_http2, $request;
+                next;
+            }
             my $response;
             for (1, 2) {
                 my $new = !$connection;
                 $connection //= $server->connect;
-                $response = $connection->send($bytes)->response($request->{method});
+                $response = $connection->send(bytes_of($request))->response($request->{method});
                 last if $response;
                 # The server may have ended an idle connection.
                 undef $connection;
                 last if $new;
             }
             undef $connection if !$response || ($response->header('Connection') // '') =~ /close/i || $response->status == 400;
-            my $outcome = $response ? $response->header('X-Test-Outcome') // 'refused by the server' : 'no answer';
-            ++$outcome{$outcome};
-            $sent{$number} = {service => $service, site => $site, bytes => $bytes, outcome => $outcome,
-                route => $response ? $response->header('X-Test-Route') // '' : ''};
+            $note_answer->(
+                $request, $response ? $response->header('X-Test-Outcome') // 'refused by the server' : 'no answer',
+                $response ? $response->header('X-Test-Route') // '' : '');
+        }
+        my @told = split /\n/, $server->curl('--config', $server->write_file('curl', curl_text($server, @by_http2))), -1;
+        is(scalar @told, @by_http2 + 1, 'an answer for each request of HTTP/2');
+        for my $request (@by_http2) {
+            my ($outcome, $status, $route) = split /\t/, shift @told, -1;
+            $note_answer->($request, length $outcome ? $outcome : $status eq '000' ? 'no answer' : 'refused by the server', $route);
         }
 
         my @notes   = $server->backend->seen;
@@ -264,17 +308,17 @@ each_server(
             my ($number) = map { $_->[1] } grep { lc $_->[0] eq 'x-case' } @{$note->{headers}};
             my $case = $sent{$number // 0};
             if (!$case || $case->{outcome} ne 'granted') {
-                push @problems, 'the backend saw a request that was not granted: ' . ($case ? $case->{bytes} : $note->{target});
+                push @problems, 'the backend saw a request that was not granted: ' . ($case ? bytes_of($case) : $note->{target});
                 next;
             }
             ++$case->{seen};
             for my $calls (split /\t/, $answers) {
                 my $difference = difference($case->{service}, $case->{route}, $calls) || next;
-                push @problems, "$case->{site}: judged \"$case->{route}\", a backend $difference\n$case->{bytes}";
+                push @problems, "$case->{site}, $case->{http}: judged \"$case->{route}\", a backend $difference\n" . bytes_of($case);
                 last;
             }
         }
-        push @problems, map {"granted, and not seen once: $_->{bytes}"}
+        push @problems, map {"granted by $_->{http}, and not seen once: " . bytes_of($_)}
             grep { $_->{outcome} eq 'granted' && ($_->{seen} // 0) != 1 } values %sent;
         ok(!@problems, "$count requests: what backends would run is what was judged")
             or diag(scalar(@problems) . " problems\n", join "\n\n", map { s/([^\n -~])/sprintf '\\x%02x', ord $1/ger } @problems[0 .. ($#problems > 4 ? 4 : $#problems)]);
@@ -283,6 +327,8 @@ each_server(
         # A generator that only makes refusals would show nothing, and so would one that spoils nothing.
         ok($granted > $count / 5, "$granted of them granted");
         ok(($outcome{bad_route} // 0) > $count / 5, ($outcome{bad_route} // 0) . ' of them refused as ambiguous');
-        my $by_site = join ' ', grep { my $site = $_; grep { $_->{site} eq $site && $_->{outcome} eq 'granted' } values %sent } @sites;
-        is($by_site, "@sites", 'some granted at each site');
+        for my $http ('HTTP/1.1', 'HTTP/2') {
+            my %granted_at = map { $_->{site} => 1 } grep { $_->{http} eq $http && $_->{outcome} eq 'granted' } values %sent;
+            is(join(' ', sort keys %granted_at), "@sites", "some granted at each site by $http");
+        }
     });
