@@ -10,7 +10,7 @@ sub header ($path) {
     open my $file, '<:raw', $path or return {store_id => '', file_id => 0};
     # Another test may just be making it.
     my $bytes = read $file, my $header, 64;
-    my ($store_id, $file_id) = $bytes == 64 ? unpack('x16 a16 Q', $header) : ();
+    my ($store_id, $file_id) = ($bytes // 0) == 64 ? unpack('x16 a16 Q', $header) : ();
     return {store_id => $store_id // '', file_id => $file_id // 0};
 }
 
