@@ -8,9 +8,6 @@
 namespace tokengate {
 namespace {
 
-// Clocks are set right now and then: a use may seem to lie in the future, or before the token was made.
-constexpr int64_t kClockSlack_s = 3600;
-
 AclSet known_acls(const Tables::AclNames& names) {
   AclSet known;
   for (const auto& [number, name] : names) known.add(number);
@@ -68,10 +65,10 @@ Result<std::vector<TokenUse>> Admin::token_use(const std::vector<Token>& tokens,
       const Token& token = tokens[i];
       auto service = static_cast<size_t>(token.service);
       TokenUse& use = result.value[i];
-      UsageBounds bounds{token.created_unix_s - kClockSlack_s, now_unix_s + kClockSlack_s, known[service]};
+      UsageBounds bounds{token.created_unix_s - kUsageSlack_s, now_unix_s + kUsageSlack_s, known[service]};
       UsageSlot slot;
       // A map from the future is no map.
-      use.known = file.since_unix_s() <= now_unix_s + kClockSlack_s && file.read(token.id, bounds, &slot);
+      use.known = file.since_unix_s() <= now_unix_s + kUsageSlack_s && file.read(token.id, bounds, &slot);
       if (!use.known) continue;
       use.since_unix_s = std::max(file.since_unix_s(), token.created_unix_s);
       use.count = slot.count;

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "admin_impl.h"
+#include "cursor.h"
 #include "inspection.h"
 #include "usage_file.h"
 
@@ -67,18 +68,67 @@ void inspect_files(const std::string& path, CheckReport* report) {
   }
 }
 
-/// The hint of how tokens are used: what is wrong with it is told, and put right by whatever changes the
-/// store next.
-void inspect_usage(const std::string& path, Transaction& transaction, CheckReport* report) {
+/// Of which tokens usage.map says what cannot be, whatever the time is. The store is sound.
+std::vector<uint64_t> tokens_of_impossible_use(Tables& tables, UsageFile* usage) {
+  AclSet known[2];
+  for (Service service : {Service::kCpanel, Service::kWhm}) {
+    for (const auto& [number, name] : tables.acl_names(service))
+      known[static_cast<size_t>(service)].add(number);
+  }
+  struct Named {
+    uint64_t id;
+    int64_t created_unix_s;
+    Service service;
+  };
+  std::vector<Named> tokens;
+  Cursor cursor;
+  require(cursor.open(tables.transaction(), Table::kTokenNames));
+  for (StoreError error = cursor.first(); error == StoreError::kNone; error = cursor.next()) {
+    uint32_t account = 0;
+    Service service{};
+    std::string_view name;
+    TokenNameRecord record;
+    if (!parse_token_name_key(cursor.key(), &account, &service, &name) || !decode(cursor.value(), &record))
+      continue;
+    if (record.token_id < usage->slots()) tokens.push_back({record.token_id, record.created_unix_s, service});
+  }
+  // In the order of the file.
+  std::sort(tokens.begin(), tokens.end(), [](const Named& a, const Named& b) { return a.id < b.id; });
+  std::vector<uint64_t> found;
+  for (const Named& token : tokens) {
+    UsageBounds bounds{token.created_unix_s - kUsageSlack_s, INT64_MAX,
+                       known[static_cast<size_t>(token.service)]};
+    UsageSlot slot;
+    if (!usage->read(token.id, bounds, &slot)) found.push_back(token.id);
+  }
+  return found;
+}
+
+/// The hint of how tokens are used: nothing in it decides anything, so nothing that is wrong with it is
+/// damage to the store.
+void inspect_usage(const std::string& path, Tables& tables, CheckReport* report) {
   Bytes value;
   StoreId id{};
-  if (transaction.get(Table::kMeta, kStoreIdKey, &value) != StoreError::kNone || value.size() != id.size())
+  if (tables.transaction().get(Table::kMeta, kStoreIdKey, &value) != StoreError::kNone ||
+      value.size() != id.size())
     return;
   std::copy(value.begin(), value.end(), id.begin());
   UsageFile usage(path, id);
-  if (usage.problem().empty()) return;
-  ++report->finding_count;
-  report->findings.push_back({"how tokens are used is not noted: " + usage.problem(), Remedy::kByHand, true});
+  auto add = [report](std::string text) {
+    ++report->finding_count;
+    report->findings.push_back({std::move(text), Remedy::kByHand, true});
+  };
+  bool is_sound = report->finding_count == 0;
+  if (!usage.problem().empty()) add("how tokens are used is not noted: " + usage.problem());
+  if (!is_sound || !usage.is_readable()) return;
+  std::vector<uint64_t> found = tokens_of_impossible_use(tables, &usage);
+  if (found.empty()) return;
+  add(usage_file(path) + " says what cannot be of how " + std::to_string(found.size()) +
+      (found.size() == 1 ? " token is" : " tokens are") + " used, the first with the id " +
+      std::to_string(found.front()) +
+      ": shown as unknown, and of no weight for any decision. Ask whether a clock was wrong or somebody else "
+      "wrote that, and "
+      "remove the file to begin afresh");
 }
 
 /// The child's part: everything, to standard text. Lines: a letter and what it stands for.
@@ -98,7 +148,7 @@ std::string inspect(const std::string& path) {
     Inspection inspection(tables, kMaxFindings);
     inspection.run();
     report = inspection.report();
-    inspect_usage(path, transaction, &report);
+    inspect_usage(path, tables, &report);
     transaction.abort();
     // Reads all pages once more, and counts them against those that are free.
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -57,6 +57,9 @@ struct UsageSlot {
   Use used;
 };
 
+/// Clocks are set right now and then: a use may seem to lie in the future, or before the token was made.
+inline constexpr int64_t kUsageSlack_s = 3600;
+
 /// What can be true of a slot: uses not before `least_unix_s` nor after `most_unix_s`, of `acls` only.
 struct UsageBounds {
   int64_t least_unix_s = 0;

@@ -20,6 +20,7 @@
 #include "record.h"
 #include "store_fixture.h"
 #include "transaction.h"
+#include "usage.h"
 
 using namespace tokengate;
 
@@ -527,6 +528,35 @@ START_TEST(a_foreign_usage_file_is_found_and_the_next_change_replaces_it) {
 }
 END_TEST
 
+START_TEST(use_that_cannot_be_is_found_in_any_slot) {
+  constexpr uint64_t kId = 2;
+  {
+    Patient patient;
+    auto map = UsageMap::open(patient.path() + "/usage.map");
+    map->record(kId, kNow, Address{}, {});
+    ck_assert_uint_eq(check_store(patient.path()).value.finding_count, 0);
+  }
+  // Words of a slot: when, how often, and from the fifth on the numbers of ACLs.
+  for (auto [word, value] :
+       {std::pair<int, uint64_t>{0, kNow - 86'400}, {0, uint64_t{1} << 63}, {1, 0}, {4, UINT64_MAX}}) {
+    Patient patient;
+    UsageMap::open(patient.path() + "/usage.map")->record(kId, kNow, Address{}, {});
+    int file = open((patient.path() + "/usage.map").c_str(), O_RDWR);
+    ck_assert_int_eq(pwrite(file, &value, sizeof value, static_cast<off_t>(kId * kUsageSlotBytes) + word * 8),
+                     8);
+    close(file);
+    auto report = check_store(patient.path());
+    ck_assert_ok(report.status);
+    ck_assert_msg(report.value.finding_count == 1, "word %d", word);
+    const Finding& finding = report.value.findings[0];
+    ck_assert(finding.is_of_files && finding.remedy == Remedy::kByHand);
+    ck_assert(
+        finding.text.find("usage.map says what cannot be of how 1 token is used, the first with the id 2") !=
+        std::string::npos);
+  }
+}
+END_TEST
+
 START_TEST(damaged_pages_end_no_check) {
   Patient patient;
   std::string data = patient.path() + "/data.mdb";
@@ -668,6 +698,7 @@ Suite* suite() {
   tcase_add_test(tcase, damage_that_needs_a_person_or_a_backup_is_left_alone);
   tcase_add_test(tcase, modes_are_found_and_set);
   tcase_add_test(tcase, a_foreign_usage_file_is_found_and_the_next_change_replaces_it);
+  tcase_add_test(tcase, use_that_cannot_be_is_found_in_any_slot);
   tcase_add_test(tcase, damaged_pages_end_no_check);
   tcase_add_test(tcase, no_store_is_trouble_and_no_finding);
   tcase_add_test(tcase, a_backup_restores_everything);
