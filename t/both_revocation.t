@@ -110,4 +110,34 @@ each_server(
         $store->run(qw(token revoke after nightly));
         check_refused('revoke ends the new secret', $server, $server->get($path, "Bearer $second"), 'unknown_token');
         check_refused('revoke ends the former secret', $server, $server->get($path, "Bearer $secret"), 'unknown_token');
+
+        # To the client, every one of them is the same: all bytes of the reply but the time, and what the test adds.
+        my $valid   = $store->create_token('after', 'valid', '--full-access');
+        my $expired = $store->create_token('after', 'ended', '--full-access');
+        my $future  = $store->create_token('after', 'later', '--full-access', '--not-before', '+1d');
+        my $other   = Tokengate::Store->new;
+        $other->run(qw(account create after));
+        my $unknown = $other->create_token('after', 'valid', '--full-access');
+        $store->run(qw(token update after ended --expires 2020-01-01));
+        my @alike = (
+            ['unknown',                  'unknown_token', "after:$unknown"],
+            ['revoked',                  'unknown_token', "after:$second"],
+            ['no such account',          'unknown_token', "nobody:$unknown"],
+            ['no such account, a valid token', 'unknown_token', "nobody:$valid"],
+            ['the token of another',     'unknown_token', "bystander:$valid"],
+            ['expired',                  'expired',       "after:$expired"],
+            ['not yet valid',            'not_yet_valid', "after:$future"],
+        );
+        for my $target ($path, '/json-api/cpanel?cpanel_jsonapi_module=Email&cpanel_jsonapi_func=listpops', '/v1/report') {
+            my %reply;
+            for (@alike) {
+                my ($name, $outcome, $credentials) = @$_;
+                my @lines = split /^/, $server->connect->send(Tokengate::Http::request_bytes("GET $target",
+                    ['Host: cpanel', "Authorization: cpanel $credentials", 'Connection: close']))->rest;
+                is(join('', grep {/\AX-Test-Outcome:/i} @lines) =~ s/\A\S+\s*|\s+\z//gr, $outcome, "$target, $name: the outcome");
+                $reply{$name} = join '', grep { !/\A(?:Date|X-Test-\w+):/i } @lines;
+            }
+            like($reply{unknown}, qr{\AHTTP/1.1 401 .*^WWW-Authenticate: .*\r\n\r\n.}ms, "$target: the reply is whole");
+            is($reply{$_->[0]}, $reply{unknown}, "$target, $_->[0]: the same reply") for @alike;
+        }
     });
