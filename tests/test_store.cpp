@@ -1,11 +1,13 @@
 // The LMDB layer with a real LMDB: opening, modes, growth by another process, killed readers.
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -429,6 +431,35 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
 }
 END_TEST
 
+START_TEST(who_is_not_of_the_group_reaches_nothing) {
+  if (geteuid() != 0) return;  // only root can become somebody else
+  StoreFixture fixture;
+  fixture.admin = {};
+  std::vector<std::string> paths = {fixture.path()};
+  for (const auto& file : std::filesystem::directory_iterator(fixture.path())) paths.push_back(file.path());
+  ck_assert_uint_eq(paths.size(), 5);  // data.mdb, lock.mdb, acknowledged, usage.map
+  ck_assert_int_eq(chmod(std::filesystem::path(fixture.path()).parent_path().c_str(), 0755), 0);
+  in_child([&] {
+    if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return false;
+    auto is_denied = [](int result) { return result < 0 && errno == EACCES; };
+    for (const std::string& path : paths) {
+      if (!is_denied(open(path.c_str(), O_RDONLY)) || !is_denied(unlink(path.c_str()))) return false;
+      if (path != paths[0] && !is_denied(open(path.c_str(), O_WRONLY))) return false;
+    }
+    return is_denied(open((paths[0] + "/new").c_str(), O_WRONLY | O_CREAT, 0600));
+  });
+  // Nor does the files' own mode let anybody in, if the folder is opened.
+  ck_assert_int_eq(chmod(fixture.path().c_str(), 0755), 0);
+  in_child([&] {
+    if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return false;
+    for (size_t i = 1; i < paths.size(); ++i) {
+      if (open(paths[i].c_str(), O_RDONLY) >= 0 || open(paths[i].c_str(), O_WRONLY) >= 0) return false;
+    }
+    return true;
+  });
+}
+END_TEST
+
 START_TEST(a_reader_that_may_not_know_what_was_acknowledged_does_not_read) {
   if (geteuid() != 0) return;  // only root can become somebody else
   StoreFixture fixture;
@@ -495,6 +526,7 @@ Suite* suite() {
   tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
   tcase_add_test(tcase, a_lock_file_that_was_lost_comes_back_for_the_group);
   tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
+  tcase_add_test(tcase, who_is_not_of_the_group_reaches_nothing);
   tcase_add_test(tcase, a_reader_that_may_not_know_what_was_acknowledged_does_not_read);
   tcase_add_test(tcase, every_error_has_a_sentence_with_the_path);
   tcase_add_test(tcase, check_store_path_names_what_is_wrong);
