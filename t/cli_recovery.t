@@ -4,7 +4,7 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(sha256 sha256_hex);
 use File::Path qw(remove_tree);
 use File::Temp ();
 use POSIX ();
@@ -138,6 +138,19 @@ binmode $input;
 my $streamed = do { local $/; <$input> };
 close $input;
 cmp_ok(length $streamed, '>=', 8 * 4096, 'a backup goes to standard output too');
+
+# Whoever has a copy has no secret: not one that was issued, rotated or revoked, nor the random part of one.
+my $rotated = $cli->ok(qw(token rotate shop dns --overlap 1h)) =~ s/\s+\z//r;
+asked($cli, 'good');
+my %holding = (streamed => $streamed, export => $cli->ok('export'), journal => $cli->ok(qw(journal show --from 1 --json)));
+for my $path ($file, glob $cli->store . '/*') {
+    open my $in, '<:raw', $path or die "$path: $!";
+    $holding{$path =~ s{.*/}{}r} = do { local $/; <$in> };
+}
+is(join(' ', sort keys %holding), 'acknowledged backup.mdb data.mdb export journal lock.mdb streamed usage.map', 'all that holds anything');
+ok(index($holding{'data.mdb'}, sha256($secret{good})) > 0, 'a digest is found');
+is_deeply([grep { my $held = $holding{$_}; grep { index(lc $held, lc substr $_, 0, 25) >= 0 } values %secret, $rotated } sort keys %holding],
+    [], 'no secret is');
 
 # What was revoked after the backup stays revoked.
 $cli->ok(qw(token revoke shop revoked));
