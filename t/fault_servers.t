@@ -132,7 +132,7 @@ subtest 'nginx: a new binary while the old one drains, under load' => sub {
     plan skip_all => 'the nginx module is not built' unless Tokengate::Nginx->is_available;
     my $readers = Tokengate::Readers->new($store->path);
     # The new binary gets what the configuration names of the environment, and a sanitizer's runtime is among it.
-    my $environment = join '', map {"env $_;\n"} qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS);
+    my $environment = join '', map {"env $_;\n"} qw(LD_PRELOAD ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS);
     my $server = new_server('Tokengate::Nginx', extra => {nginx_main => $environment});
     my $folder = $server->folder;
     my $pid_of = sub ($name) { Tokengate::Server::_read("$folder/run/$name") =~ s/\s+//r };

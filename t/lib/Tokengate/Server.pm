@@ -87,7 +87,8 @@ sub _sanitizer_environment () {
     chomp(my $runtime = `gcc -print-file-name=libasan.so`);
     return (
         LD_PRELOAD    => abs_path($runtime),
-        ASAN_OPTIONS  => 'detect_leaks=0:abort_on_error=0',
+        ASAN_OPTIONS  => 'abort_on_error=0',
+        LSAN_OPTIONS  => "print_suppressions=0:suppressions=$kRoot/t/data/leaks.supp",
         UBSAN_OPTIONS => 'print_stacktrace=1');
 }
 
