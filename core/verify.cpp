@@ -1,13 +1,10 @@
 // The request path from top to bottom: credentials, store, policy, decision.
 #include "tokengate/verify.h"
 
-#include <algorithm>
-#include <string>
-
-#include "address.h"
 #include "catalog_cache.h"
 #include "catalog_table.h"
 #include "credentials.h"
+#include "explain.h"
 #include "hash.h"
 #include "policy.h"
 #include "route.h"
@@ -31,33 +28,6 @@ class Snapshot {
   ReaderSeat& seat_;
   bool taken_;
 };
-
-/// Passes checks on to an observer, if there is one; the words are only made for it.
-class Report {
- public:
-  explicit Report(Observer* observer) noexcept : observer_(observer) {}
-
-  /// `failure` is what the outcome is if `result` is not kGranted. Returns whether the check passed.
-  template <class Words>
-  bool check(Outcome failure, Outcome result, Words&& words) const noexcept {
-    bool passed = result == Outcome::kGranted;
-    if (observer_ != nullptr) observer_->checked(passed ? failure : result, passed, words());
-    return passed;
-  }
-
- private:
-  Observer* observer_;
-};
-
-std::string quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
-
-std::string time_words(int64_t unix_s) {
-  if (unix_s == kEndOfTime) return "never";
-  if (unix_s == 0) return "ever";
-  return std::to_string(unix_s);
-}
 
 void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
   caller->user.assign(token.user);
@@ -140,9 +110,7 @@ Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials
   Report report(observer);
   Snapshot snapshot(seat_);
   Outcome opened = snapshot.taken() ? Outcome::kGranted : Outcome::kStoreUnavailable;
-  report.check(Outcome::kStoreUnavailable, opened, [&] {
-    return std::string(snapshot.taken() ? "the store is open" : "the store cannot be read");
-  });
+  report.check(Outcome::kStoreUnavailable, opened, store_words, opened);
   if (!snapshot.taken()) return decision;
 
   TokenRecord token;
@@ -181,65 +149,29 @@ Outcome Reader::Impl::check_caller(const Rules& rules, const Credentials& creden
   } else if (credentials.state != Credentials::kPresent || !scheme_is_on) {
     outcome = Outcome::kNoCredentials;
   }
-  if (!report.check(Outcome::kNoCredentials, outcome, [&] {
-        return std::string(outcome == Outcome::kGranted                ? "one set, well formed"
-                           : outcome == Outcome::kMalformedCredentials ? "not well formed, or more than one"
-                                                                       : "none of a scheme that is on");
-      })) {
-    return outcome;
-  }
+  if (!report.check(Outcome::kNoCredentials, outcome, credentials_words, outcome)) return outcome;
 
   outcome = check_transport(rules, connection);
-  if (!report.check(Outcome::kInsecureTransport, outcome, [&] {
-        return "client " + format_address(connection.client) + (connection.tls ? ", TLS" : ", no TLS") +
-               (rules.plain_http ? ", plain HTTP allowed" : "");
-      })) {
-    return outcome;
-  }
+  if (!report.check(Outcome::kInsecureTransport, outcome, transport_words, rules, connection)) return outcome;
 
   outcome = find_token(credentials, token);
   if (outcome == Outcome::kGranted) {
     describe_caller(*token, caller);
     outcome = check_token(rules, credentials, *token);
   }
-  if (!report.check(Outcome::kUnknownToken, outcome, [&] {
-        if (outcome == Outcome::kStoreUnavailable) return std::string("the token's record is damaged");
-        if (caller->user.empty()) return std::string("no token has this digest");
-        return "token " + quoted(token->name) + " of " + quoted(token->user) + ", service " +
-               std::string(service_name(token->service)) + "; here: service " +
-               std::string(service_name(rules.service)) +
-               (credentials.user.empty() ? ""
-                                         : ", username in the header " + quoted(credentials.user.view()));
-      })) {
+  if (!report.check(Outcome::kUnknownToken, outcome, token_words, outcome, rules, credentials, *token,
+                    *caller)) {
     return outcome;
   }
 
   outcome = check_lifetime(*token, connection.now_unix_s);
-  if (!report.check(Outcome::kExpired, outcome, [&] {
-        return "now " + time_words(connection.now_unix_s) + ", valid from " +
-               time_words(token->not_before_unix_s) + ", ends " +
-               time_words(std::min(token->expires_unix_s, token->retires_unix_s));
-      })) {
-    return outcome;
-  }
+  if (!report.check(Outcome::kExpired, outcome, lifetime_words, *token, connection)) return outcome;
 
   outcome = check_account(*token);
-  if (!report.check(Outcome::kAccountSuspended, outcome, [&] {
-        return std::string(token->account_active ? "account active" : "account suspended") +
-               (token->tokens_enabled ? ", tokens on" : ", tokens off");
-      })) {
-    return outcome;
-  }
+  if (!report.check(Outcome::kAccountSuspended, outcome, account_words, *token)) return outcome;
 
   outcome = check_address(*token, connection.client);
-  report.check(Outcome::kAddressDenied, outcome, [&] {
-    std::string words = "client " + format_address(connection.client) + ", allowed:";
-    if (token->ranges.empty()) words += " any";
-    for (size_t at = 0; at < token->ranges.size(); at += kAddressRangeBytes) {
-      words += ' ' + format_address_range(reinterpret_cast<const uint8_t*>(token->ranges.data()) + at);
-    }
-    return words;
-  });
+  report.check(Outcome::kAddressDenied, outcome, address_words, *token, connection);
   return outcome;
 }
 
@@ -261,9 +193,7 @@ Outcome Reader::Impl::check_route(const Rules& rules, const Call& call, const Re
   } else if (route_.problem != RouteProblem::kNone || route_.count == 0) {
     outcome = Outcome::kBadRoute;
   }
-  report.check(Outcome::kBadRoute, outcome, [&] {
-    return std::string(outcome == Outcome::kGranted ? route_.text.view() : route_.reason);
-  });
+  report.check(Outcome::kBadRoute, outcome, route_words, outcome, route_);
   return outcome;
 }
 
@@ -275,17 +205,7 @@ Outcome Reader::Impl::check_acls(const Rules& rules, const Call& call, const Tok
   for (unsigned i = 0; i < route_.count && outcome == Outcome::kGranted; ++i) {
     outcome = check_call_acls(rules, route_.calls[i], token, decision);
   }
-  report.check(Outcome::kAclDenied, outcome, [&]() -> std::string {
-    if (outcome == Outcome::kStoreUnavailable) return "the catalog is damaged";
-    if (outcome == Outcome::kBadRoute) return "the catalog has this path with other capitals";
-    std::string acl(decision->acl.view());
-    if (outcome == Outcome::kGranted) return acl.empty() ? "no single ACL needed" : "holds " + quoted(acl);
-    if (acl.empty()) {
-      return token.read_only ? "the token is read-only, and the call may write"
-                             : "the catalog does not list the call: full access is needed";
-    }
-    return "needs " + quoted(acl);
-  });
+  report.check(Outcome::kAclDenied, outcome, acl_words, outcome, token, *decision);
   return outcome;
 }
 
@@ -356,12 +276,7 @@ Outcome Reader::Impl::check_targets(const TokenRecord& token, const Report& repo
     const RoutedCall& call = route_.calls[i];
     if (call.api == Api::kUapi || call.api == Api::kApi2) outcome = check_target(call, token, decision);
   }
-  report.check(Outcome::kTargetDenied, outcome, [&]() -> std::string {
-    if (outcome == Outcome::kGranted) return "acts on no account, or on one that it may act on";
-    std::string acl(decision->acl.view());
-    return acl.empty() ? "no such account, or not owned by the caller"
-                       : "the named account does not possess " + quoted(acl);
-  });
+  report.check(Outcome::kTargetDenied, outcome, target_words, outcome, *decision);
   return outcome;
 }
 
