@@ -52,7 +52,8 @@ bool merges_trailers(const server_rec* server) {
   return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE;
 }
 
-/// The header that carries a token must not be one that is removed as forged identity; null if it is not.
+/// The name of a key header that is a user header too, and so removed as forged identity; null if there is
+/// none.
 const char* clashing_header(const ServerConfig* server) {
   for (int i = 0; i < server->key_headers->nelts; ++i) {
     const char* key = APR_ARRAY_IDX(server->key_headers, i, const char*);

@@ -1,9 +1,10 @@
-/// The file `acknowledged` of a store: the id of the newest commit whose success was reported to somebody.
-/// Only the store's owner can write it.
+/// The file `acknowledged` of a store: the number of the newest commit whose success was reported. Only the
+/// store's owner can write it.
 ///
-/// Readers take a snapshot that is at least as new: the lock file, which says what the newest commit is, can
-/// be written by every worker of every server, and is left one commit behind by a writer that is killed as it
-/// commits. The first must not bring back what was revoked; the second is no reason to refuse anything.
+/// Readers refuse any older snapshot. Which commit is the newest they learn from the lock file, which every
+/// worker of every server can write: setting it back must not bring back what was revoked. A writer that is
+/// killed as it commits leaves the lock file one commit behind: since nobody was told of that commit, readers
+/// may go on with the one before.
 #ifndef TOKENGATE_ACKNOWLEDGED_H_
 #define TOKENGATE_ACKNOWLEDGED_H_
 
@@ -26,15 +27,15 @@ class Acknowledged {
 
   /// Maps the file in the store's folder `path`, for the data file with the inode `data`. A writer makes it
   /// if need be, with the mode and `group` of the data file. Where there is none, or it is too short or about
-  /// another data file, newest() is 0, which asks nothing of anybody. Returns 0, or the system's error if
-  /// there is a file that cannot be opened or mapped: then nothing may be judged. Makes system calls.
+  /// another data file, newest() is 0, which every snapshot satisfies. Returns 0, or the system's error if
+  /// there is a file that cannot be opened or mapped: then no request may be judged. Makes system calls.
   int open(const std::string& path, ino_t data, bool writable, gid_t group) noexcept;
   void close() noexcept;
 
   /// Whether the file at the path is still the one that was opened, or still missing.
   bool is_current(const std::string& path) const noexcept;
 
-  /// To be asked before a snapshot is taken, not after: commits go on meanwhile.
+  /// Read it before a snapshot is taken, not after: commits go on meanwhile.
   uint64_t newest() const noexcept;
 
   // Both do nothing without open() as a writer.

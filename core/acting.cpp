@@ -47,8 +47,8 @@ bool any_range(const std::string& ranges, Test&& test) {
   return false;
 }
 
-/// The first of `inner` that lies in none of `outer`; nullptr if there is none. No range at all is every
-/// address.
+/// The first range of `inner` that lies in none of `outer`, as text; empty if there is none. An empty list of
+/// ranges means every address.
 std::string range_outside(const std::string& inner, const std::string& outer) {
   if (outer.empty()) return {};
   if (inner.empty()) return "every address";

@@ -1,5 +1,5 @@
-/// Bounds on a token that manages tokens: what it makes or touches may have nothing that it has not itself.
-/// Judged within the transaction of the change, on the token as it is there.
+/// Bounds on a token that manages tokens: what it makes or changes may have nothing that it does not have
+/// itself. Judged within the transaction of the change, on the token as it is there.
 #ifndef TOKENGATE_ACTING_H_
 #define TOKENGATE_ACTING_H_
 

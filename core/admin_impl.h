@@ -68,7 +68,7 @@ struct WorkingToken {
   AclSet acls;
   std::string ranges;  ///< kAddressRangeBytes each
   int64_t not_before_unix_s = 0;
-  int64_t expires_unix_s = kEndOfTime;
+  int64_t expires_unix_s = kNeverExpires;
   Digest digest{};
   uint32_t secret_serial = 1;  ///< of the present secret; the former one's is one less
   bool has_former = false;
@@ -220,7 +220,7 @@ Status Admin::Impl::write(const Change& change, Work&& work) {
       if (error == StoreError::kMapResized) error = environment_.adopt_size();
       if (error != StoreError::kNone) return status_of(error);
     } catch (const std::exception& problem) {
-      return {Code::kStore, std::string("out of memory or worse: ") + problem.what()};
+      return {Code::kStore, std::string("unexpected error: ") + problem.what()};
     }
   }
 }
@@ -242,7 +242,7 @@ Status Admin::Impl::look(Work&& work) {
       if (error == StoreError::kMapResized) error = environment_.adopt_size();
       if (error != StoreError::kNone) return status_of(error);
     } catch (const std::exception& problem) {
-      return {Code::kStore, std::string("out of memory or worse: ") + problem.what()};
+      return {Code::kStore, std::string("unexpected error: ") + problem.what()};
     }
   }
 }

@@ -1,6 +1,6 @@
 /// Rows of the catalog that one reader has looked up, kept for as long as the store's content is the same.
 ///
-/// Exact: find() tells what find_catalog_row() would tell in the same snapshot. Rows are kept by value and
+/// Exact: find() gives what find_catalog_row() would give in the same snapshot. Rows are kept by value and
 /// under the whole call that they were found for, and all are forgotten as soon as a snapshot of other
 /// content is named; nothing in here points into the store.
 #ifndef TOKENGATE_CATALOG_CACHE_H_

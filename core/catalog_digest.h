@@ -1,6 +1,6 @@
-/// The SHA-256 over all rows of the catalog, which is kept beside it. No row's own check value tells that
-/// another row is gone, or that it stands under the name of another function; and a call without its row is
-/// not simply refused: a wider row may take its place, and full access opens what is not listed.
+/// The SHA-256 over all rows of the catalog, which is kept beside it. The check value of a row cannot show
+/// that another row is missing, or that a row stands under the name of another function. A call that lost its
+/// row is not simply refused: a wider row may take its place, and full access allows what is not listed.
 #ifndef TOKENGATE_CATALOG_DIGEST_H_
 #define TOKENGATE_CATALOG_DIGEST_H_
 

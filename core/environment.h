@@ -48,9 +48,9 @@ class Environment {
   /// Whether the files at the path are still the ones that were opened, and the data file is not cut short.
   bool is_current() const noexcept;
 
-  /// Whether a file was found cut short, or damaged so that something beyond its end was looked for, since it
-  /// was opened with kRead: what was read since may be zeros. A writer ends instead, by SIGBUS, before it
-  /// builds on them.
+  /// Whether, since it was opened with kRead, a file turned out to be cut short, or so damaged that reading
+  /// went beyond its end: what was read since may be zeros. A writer is ended by SIGBUS instead, before it
+  /// can use them.
   bool lost_pages() const noexcept;
 
   /// After kMapResized, with no transaction active in this process.

@@ -1,5 +1,6 @@
-/// Which tokens came of which. A token that another makes names its maker, which is older and of the same
-/// account and service; it goes on naming one that is gone, unless that had a maker itself.
+/// Which tokens were made by which. A token that another makes names its maker, which is older and of the
+/// same account and service. When the maker ends, its own maker takes its place; if it had none, the token
+/// goes on naming it.
 #ifndef TOKENGATE_LINEAGE_H_
 #define TOKENGATE_LINEAGE_H_
 

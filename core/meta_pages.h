@@ -4,9 +4,9 @@
 
 namespace tokengate {
 
-/// What LMDB believes of the two meta pages, which are written in turn, without looking twice. With another
-/// page size it would read beyond the file; and of the two it takes the one with the larger number for the
-/// newest commit, and after damage to a number would go back to an older one.
+/// The fields of the two meta pages, which are written in turn, that LMDB trusts unchecked. With a wrong page
+/// size it would read beyond the file; and it takes the page with the larger number for the newest commit, so
+/// that damage to a number would take it back to an older one.
 bool has_sound_meta_pages(int file) noexcept;
 
 }  // namespace tokengate

@@ -54,8 +54,8 @@ uint64_t hash_of(Encoded text) noexcept;
 bool decodes_alike(Encoded a, Encoded b) noexcept;
 
 /// The working memory of one request. Text decoded from outside takes memory; text that already lies in it is
-/// decoded in place, as decoding never makes it longer. So memory as long as all that comes from outside is
-/// enough, however many layers there are; what lay in place is lost.
+/// decoded in place, as decoding never makes it longer. So as much memory as there is text from outside is
+/// enough, however many layers there are. What was decoded in place is overwritten.
 class Scratch {
  public:
   explicit Scratch(std::span<char> memory) noexcept : memory_(memory) {}

@@ -1,6 +1,6 @@
 /// What a request calls: its path and, where they choose the function, its parameters -> a list of calls.
-/// Pure: no store, no clock, no allocation. The rule behind everything here: a call that the backend could
-/// read differently than we do is not a route: the backend must run what was judged.
+/// Pure: no store, no clock, no allocation. The rule behind everything here: the backend must run what was
+/// judged, so a request that it could read in another way is refused.
 #ifndef TOKENGATE_ROUTE_H_
 #define TOKENGATE_ROUTE_H_
 

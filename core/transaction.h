@@ -16,8 +16,8 @@ namespace tokengate {
 
 class Environment;
 
-/// Tells apart what two snapshots of one Transaction hold: equal means the same content. Of the commit itself
-/// that would not be true alone: its number comes from the lock file, and another store begins to count anew.
+/// Identifies the content of a snapshot of one Transaction: equal ids mean equal content. The number of the
+/// commit alone would not do: it comes from the lock file, and another store counts anew.
 struct SnapshotId {
   uint64_t opening = 0;  ///< how often the transaction was begun; 0: never
   uint64_t commit = 0;
@@ -44,7 +44,8 @@ class Transaction {
   /// Waits for another writer.
   StoreError begin_write(Environment& environment) noexcept;
   bool is_begun() const noexcept { return txn_ != nullptr; }
-  /// Of the commit that is seen; for a write transaction, of the one that it will be. Counts up by one.
+  /// The number of the commit that is seen or, in a write transaction, of the one that it will make; each is
+  /// one more than the last.
   uint64_t id() const noexcept;
   /// Of a read transaction.
   SnapshotId snapshot() const noexcept { return {opening_, id(), newest_}; }
@@ -53,8 +54,8 @@ class Transaction {
   StoreError commit() noexcept;
   void abort() noexcept;
 
-  /// kDamaged if LMDB would trip over a page of the tables that decisions are made by, but for accounts and
-  /// tokens: the former are looked at by commands, the latter need LMDB for nothing.
+  /// kDamaged if LMDB would fail on a page of a table that decisions read. Left out are accounts, which
+  /// commands look at, and tokens, which TreeWalk reads without LMDB.
   StoreError check_small_tables() noexcept;
 
   StoreError get(Table table, Bytes key, Bytes* value) noexcept;

@@ -3,9 +3,8 @@
 /// folder, and the buffer in memory that is brought to it (usage_buffer.h).
 ///
 /// The workers of all servers write through shared memory with relaxed atomic stores: no lock, no system
-/// call. They run as a user that may do anything to what is in it. So it is a hint: nothing in it decides
-/// anything, and whatever is read from it is checked first. Words are in the host's order: the files stay
-/// where they were made.
+/// call. Their user may write anything into it. So it is a hint: no decision depends on it, and whatever is
+/// read from it is checked first. Words are in the host's order: the files stay where they were made.
 #ifndef TOKENGATE_USAGE_H_
 #define TOKENGATE_USAGE_H_
 
@@ -67,11 +66,11 @@ struct UsageBounds {
   AclSet acls;
 };
 
-/// False, with `*usage` unspecified, if `slot` holds what cannot be. Any bytes may come in.
+/// False, with `*usage` unspecified, if `slot` holds impossible values. Any bytes may come in.
 bool decode_usage_slot(std::string_view slot, const UsageBounds& bounds, UsageSlot* usage) noexcept;
 
-/// Adds the uses of the slot `more` to the other, both kUsageSlotBytes, whatever bytes they are: of what
-/// cannot be comes what cannot be.
+/// Adds the uses of the slot `more` to `slot`; both are kUsageSlotBytes of any content. If either is
+/// impossible, so is the sum.
 void add_usage_slot(const char* more, char* slot) noexcept;
 
 /// A worker's map of such a file. All but open() and is_current() is for any number of threads and processes
@@ -96,10 +95,10 @@ class UsageMap {
 
   /// Copies a slot, which is kUsageSlotBytes, and returns the count that it had; 0 if the file has none.
   uint64_t copy(uint64_t token_id, char* slot) const noexcept;
-  /// Takes `count` uses off a slot that has that many: they are counted elsewhere now.
+  /// Subtracts `count` uses from a slot that has that many: they are counted elsewhere now.
   void settle(uint64_t token_id, uint64_t count) noexcept;
 
-  /// Words of slot 0 that are free for what all who map the file agree on; `index` is below kFreeWords.
+  /// Words of slot 0 for state that all processes which map the file share; `index` is below kFreeWords.
   std::atomic_ref<uint64_t> free_word(size_t index) const noexcept;
   static constexpr size_t kFreeWords = 3;
 

@@ -1,11 +1,11 @@
-/// The way of notes to usage.map. A page of a file on disk is written back now and then, and the next write
-/// to it waits until the file system has done its part: tens of microseconds, with millions of tokens on
-/// nearly every request. So workers note into a file in memory, of the same form, and about once a second one
-/// of them brings a part of what it holds to usage.map.
+/// How records of use reach usage.map. The first write to a page of a file after it was written back to disk
+/// waits for the file system: tens of microseconds and, with millions of tokens, on nearly every request. So
+/// workers write to a file in memory, of the same form, and about once a second one of them moves a part of
+/// it to usage.map.
 ///
-/// All workers on a host share one buffer for a store. Whoever closes it last brings the rest to usage.map
-/// and removes it. A process that ends without that leaves it to those who open it next; what a host that
-/// goes down had not brought there is lost.
+/// All workers on a host share one buffer for a store. Whoever closes it last moves the rest to usage.map and
+/// removes it. A process that ends without that leaves it to the next one that opens it; when the host goes
+/// down, what was not moved is lost.
 #ifndef TOKENGATE_USAGE_BUFFER_H_
 #define TOKENGATE_USAGE_BUFFER_H_
 
@@ -21,21 +21,21 @@
 
 namespace tokengate {
 
-/// For one thread at a time, but for what map() is for. Everything else makes system calls.
+/// For one thread at a time; map() is for all. Everything else makes system calls.
 class UsageBuffer {
  public:
-  /// Null where notes must go to usage.map itself: there is none that this process may write, or no memory
-  /// to share, or less than four times of what the buffer may need.
+  /// Null where records must go to usage.map itself: this process may not write to it, there is no shared
+  /// memory, or there is less than four times what the buffer may need.
   static std::unique_ptr<UsageBuffer> open(const std::string& store_path) noexcept;
   ~UsageBuffer();
   UsageBuffer(const UsageBuffer&) = delete;
   UsageBuffer& operator=(const UsageBuffer&) = delete;
 
-  /// Where to note uses.
+  /// Where to record uses.
   UsageMap& map() noexcept { return *map_; }
-  /// Whether usage.map and the buffer are still the files that they were, and as long.
+  /// Whether usage.map and the buffer are still the same files, of the same length.
   bool is_current() const noexcept;
-  /// Brings the next part to usage.map, unless that was done in this second, or is being done.
+  /// Moves the next part to usage.map, unless some process did so within this second or is doing it.
   void flush_part() noexcept;
 
  private:

@@ -23,8 +23,8 @@ struct UsageNeeds {
 
 /// Makes the file if it is missing, or not of this store, with the group of the data file; clears the slots
 /// of new tokens, in the buffer too; gives it room for them and for those to come. To be called within the
-/// write transaction, so that nobody else does the same. What goes wrong goes wrong silently: no change of
-/// the store fails for it, and UsageFile::problem() tells.
+/// write transaction, so that nobody else does the same. Errors are silent: no change of the store fails for
+/// them, and UsageFile::problem() reports them.
 void keep_usage_file(const std::string& store_path, UsageNeeds needs);
 
 /// The file opened for reading, with its buffer if there is one.
@@ -32,14 +32,14 @@ class UsageFile {
  public:
   UsageFile(const std::string& store_path, const StoreId& store_id);
 
-  /// Why workers cannot note anything, or nothing noted can be read; empty if all is well.
+  /// Why workers cannot record anything, or no record can be read; empty if all is well.
   const std::string& problem() const { return problem_; }
   /// Whether slots can be read, even if workers cannot write them.
   bool is_readable() const { return readable_; }
   int64_t since_unix_s() const { return header_.since_unix_s; }
   uint64_t slots() const { return slots_; }
 
-  /// What was noted of a token. False, with `*usage` unspecified, if that cannot be: see decode_usage_slot().
+  /// The record of a token. False, with `*usage` unspecified, if it is impossible: see decode_usage_slot().
   bool read(uint64_t token_id, const UsageBounds& bounds, UsageSlot* usage);
 
  private:

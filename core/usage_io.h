@@ -1,5 +1,5 @@
-/// Getting at the two files of slots, which anybody in the store's group may have replaced by anything: what
-/// is opened here is neither waited for nor followed elsewhere, and looked at first.
+/// Opens the two files of slots. Anybody in the store's group may have replaced them by anything: opening
+/// follows no link, does not wait, and checks what it got.
 #ifndef TOKENGATE_USAGE_IO_H_
 #define TOKENGATE_USAGE_IO_H_
 
@@ -45,8 +45,8 @@ int open_usage_buffer(const UsageHeader& header, const struct stat& usage_map, i
 /// False unless the file begins with a header of this version.
 bool read_usage_header(int file, UsageHeader* header) noexcept;
 
-/// Of those who move counts from the buffer to usage.map, or look at both, only one at a time, or nothing is
-/// ever counted twice for them. Whoever holds it too long is not waited for.
+/// Held while counts are moved from the buffer to usage.map, or both are read: else some would be counted
+/// twice. A holder that takes too long is not waited for.
 class UsageLock {
  public:
   enum class Wait { kNo, kBriefly };

@@ -37,7 +37,7 @@ class alignas(64) ReaderSeat {
   // Between enter() and leave():
   Transaction& transaction() noexcept { return transaction_; }
   Cursor& catalog_cursor() noexcept { return catalog_cursor_; }  ///< open, but to be bound before use
-  /// The store holds bytes that cannot be: have it opened afresh.
+  /// The store holds impossible bytes: have it opened afresh.
   void report_damage() noexcept;
   /// Whether parts of the data file were missing when they were read: what was found means nothing then.
   bool lost_pages() const noexcept;
