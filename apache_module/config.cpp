@@ -95,10 +95,7 @@ const char* set_user_header(cmd_parms* cmd, void* config, const char* name) {
 }
 
 const char* set_realm(cmd_parms* cmd, void* config, const char* realm) {
-  size_t length = std::strlen(realm);
-  bool ok = length > 0 && length <= kMaxRealmBytes;
-  for (const char* c = realm; *c != '\0'; ++c) ok = ok && *c >= ' ' && *c <= '~';
-  if (!ok)
+  if (!is_realm(realm))
     return apr_psprintf(cmd->pool,
                         "TokengateRealm needs a text of 1 to %" APR_SIZE_T_FMT " printable ASCII characters",
                         kMaxRealmBytes);

@@ -37,7 +37,7 @@ authz_status report(request_rec* r, const Need* need) noexcept {
   state->reported = true;
   const Decision* decision = judge(r, need);
   export_environment(r, *decision);
-  if (decision->outcome != Outcome::kGranted) log_decision(r, *decision, "would refuse");
+  if (decision->outcome != Outcome::kGranted) log_refusal(r, *decision, true);
   return AUTHZ_GRANTED;
 }
 

@@ -95,13 +95,6 @@ void remove_field(request_rec* r, const char* name, std::string_view value) noex
 
 }  // namespace
 
-bool is_fixed_identity_header(std::string_view name) noexcept {
-  for (const char* ours : {kServiceHeader, kTokenHeader, kTokenIdHeader, kSecretSerialHeader}) {
-    if (header_names_fold_alike(name, ours)) return true;
-  }
-  return false;
-}
-
 void remove_identity(request_rec* r) noexcept {
   const ServerConfig* config = server_config(r->server);
   while (const char* name = find_identity(r, config)) apr_table_unset(r->headers_in, name);
@@ -110,12 +103,12 @@ void remove_identity(request_rec* r) noexcept {
 
 void add_identity(request_rec* r, const Caller& caller) noexcept {
   const DirConfig* config = dir_config(r);
-  apr_table_setn(r->headers_in, config->user_header != nullptr ? config->user_header : kUserHeader,
+  apr_table_setn(r->headers_in, config->user_header != nullptr ? config->user_header : kUserHeader.data(),
                  copy(r, caller.user.view()));
-  apr_table_setn(r->headers_in, kServiceHeader, copy(r, service_name(caller.service)));
-  apr_table_setn(r->headers_in, kTokenHeader, copy(r, caller.token_name.view()));
-  apr_table_setn(r->headers_in, kTokenIdHeader, decimal(r, caller.token_id));
-  apr_table_setn(r->headers_in, kSecretSerialHeader, decimal(r, caller.secret_serial));
+  apr_table_setn(r->headers_in, kServiceHeader.data(), copy(r, service_name(caller.service)));
+  apr_table_setn(r->headers_in, kTokenHeader.data(), copy(r, caller.token_name.view()));
+  apr_table_setn(r->headers_in, kTokenIdHeader.data(), decimal(r, caller.token_id));
+  apr_table_setn(r->headers_in, kSecretSerialHeader.data(), decimal(r, caller.secret_serial));
 }
 
 void remove_credentials(request_rec* r, const DirConfig* config, bool verified) noexcept {

@@ -34,12 +34,6 @@ class Store;
 
 inline constexpr char kAuthType[] = "Tokengate";
 inline constexpr char kProviderName[] = "tokengate";
-inline constexpr char kUserHeader[] = "X-Tokengate-User";
-inline constexpr char kServiceHeader[] = "X-Tokengate-Service";
-inline constexpr char kTokenHeader[] = "X-Tokengate-Token";
-inline constexpr char kTokenIdHeader[] = "X-Tokengate-Token-Id";
-inline constexpr char kSecretSerialHeader[] = "X-Tokengate-Secret-Serial";
-inline constexpr char kDefaultRealm[] = "api";
 inline constexpr int kUnset = -1;
 
 // Configuration (config.cpp, guard.cpp)
@@ -184,8 +178,6 @@ void insert_body_filter(request_rec* r);
 
 // headers.cpp
 
-/// Whether it is one of ours, as a backend may read it, and not the one whose name is the admin's choice.
-bool is_fixed_identity_header(std::string_view name) noexcept;
 /// Removes every client header that a backend could take for one of ours.
 void remove_identity(request_rec* r) noexcept;
 void add_identity(request_rec* r, const Caller& caller) noexcept;
@@ -198,8 +190,7 @@ void remove_credentials(request_rec* r, const DirConfig* config, bool verified) 
 void register_refusal_filter();
 /// Notes the refusal, logs it, and returns the status for the server.
 int refuse(request_rec* r, const Decision& decision) noexcept;
-/// One line for the error log; `verb`: "refused" or "would refuse".
-void log_decision(request_rec* r, const Decision& decision, const char* verb) noexcept;
+void log_refusal(request_rec* r, const Decision& decision, bool report_only) noexcept;
 /// TOKENGATE_* for scripts, log formats and other modules.
 void export_environment(request_rec* r, const Decision& decision) noexcept;
 /// WWW-Authenticate of the place that `r` is for.

@@ -28,10 +28,6 @@ int level_of(Severity severity) noexcept {
   return APLOG_ERR;
 }
 
-const char* or_dash(request_rec* r, std::string_view text) noexcept {
-  return text.empty() ? "-" : copy(r, text);
-}
-
 const char* id_text(request_rec* r, uint64_t id) noexcept {
   return id == 0 ? "" : decimal(r, id);
 }
@@ -48,7 +44,7 @@ void tell(request_rec* r, const char* name, std::string_view value) noexcept {
 std::string realm_of(request_rec* r) {
   if (const char* realm = dir_config(r)->realm) return realm;
   const char* name = ap_auth_name(r);
-  if (name == nullptr) return kDefaultRealm;
+  if (name == nullptr) return std::string(kDefaultRealm);
   // It comes with its quotes escaped for a quoted-string; challenge() does that itself.
   std::string realm;
   for (const char* c = name; *c != '\0'; ++c) {
@@ -136,26 +132,19 @@ int refuse(request_rec* r, const Decision& decision) noexcept {
     state_of(r->main)->inner_answer = new (apr_palloc(r->main->pool, sizeof(Answer))) Answer(answer);
   }
   announce(r, *noted);
-  log_decision(r, decision, "refused");
+  log_refusal(r, decision, false);
   return answer.status;
 }
 
-void log_decision(request_rec* r, const Decision& decision, const char* verb) noexcept {
-  const char* more = "";
+void log_refusal(request_rec* r, const Decision& decision, bool report_only) noexcept {
+  unsigned suppressed = 0;
   if (decision.outcome == Outcome::kStoreUnavailable) {
-    unsigned suppressed = 0;
     Store* store = server_config(r->server)->store;
     if (store != nullptr && !store->may_log_refusal(apr_time_sec(apr_time_now()), &suppressed)) return;
-    if (suppressed > 0) more = apr_psprintf(r->pool, " suppressed=%u", suppressed);
   }
-  const Caller& caller = decision.caller;
-  bool known = caller.token_id != 0;
-  ap_log_rerror(APLOG_MARK, level_of(outcome_severity(decision.outcome)), 0, r,
-                "tokengate: %s outcome=%s account=%s token=%s id=%s service=%s acl=%s route=\"%s\"%s", verb,
-                copy(r, outcome_name(decision.outcome)), or_dash(r, caller.user.view()),
-                or_dash(r, caller.token_name.view()), or_dash(r, id_text(r, caller.token_id)),
-                known ? copy(r, service_name(caller.service)) : "-", or_dash(r, decision.acl.view()),
-                or_dash(r, decision.route.view()), more);
+  const Text<kMaxRefusalLineBytes> line = refusal_line(decision, report_only, suppressed);
+  ap_log_rerror(APLOG_MARK, level_of(outcome_severity(decision.outcome)), 0, r, "%.*s",
+                static_cast<int>(line.view().size()), line.view().data());
 }
 
 void export_environment(request_rec* r, const Decision& decision) noexcept {

@@ -271,7 +271,7 @@ void append_token_line(std::string* text, std::string_view username, const Worki
     append_acls(text, token.acls, names);
   }
   append_cell(text, token.read_only ? "read" : "write");
-  if (token.expires_unix_s == kEndOfTime) {
+  if (token.expires_unix_s == kNeverExpires) {
     append_cell(text, kNever);
   } else {
     append_cell(text, token.expires_unix_s);

@@ -81,7 +81,7 @@ struct TokenLine {
   bool full_access = false;
   std::string_view acls;  ///< a list for next_name()
   bool read_only = false;
-  int64_t expires_unix_s = kEndOfTime;
+  int64_t expires_unix_s = kNeverExpires;
   int64_t not_before_unix_s = 0;
   std::string ranges;  ///< kAddressRangeBytes each
   std::optional<int64_t> created_unix_s;

@@ -63,7 +63,7 @@ void Inspection::inspect_token_name(Bytes key, Bytes value) {
             "it and create it again");
   }
   if (!read_secret(named, named.names.key, &named.present, &named.present_bytes) ||
-      named.present.retires_unix_s != kEndOfTime) {
+      named.present.retires_unix_s != kNeverExpires) {
     return remove_token(named, "has a secret whose record is missing or damaged, or not its own");
   }
   compare_token(named, account->second);
@@ -109,7 +109,7 @@ void Inspection::compare_token(const NamedToken& named, const WorkingAccount& ac
   if (now.names.has_former) {
     TokenKey key = now.names.former_key;
     if (key == now.names.key || !read_secret(now, key, &now.former, &now.former_bytes) ||
-        now.former.retires_unix_s == kEndOfTime) {
+        now.former.retires_unix_s == kNeverExpires) {
       now.names.has_former = false;
       problems.emplace_back("has a former secret whose record is missing or damaged, or not its own",
                             "ends that secret");
@@ -202,7 +202,7 @@ void Inspection::rebuild_name(const std::string& key, const std::vector<TokenKey
         !decode(bytes, &record)) {
       continue;
     }
-    if (record.retires_unix_s == kEndOfTime) {
+    if (record.retires_unix_s == kNeverExpires) {
       ++present;
       named.present = record;
       named.names.key = secret;

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "chars.h"
-#include "tokengate/admin.h"
 
 namespace tokengate {
 namespace {
@@ -56,6 +55,11 @@ bool is_token_name(std::string_view text) noexcept {
 
 bool is_acl_name(std::string_view text) noexcept {
   return has_length(text, 1, kMaxAclNameBytes) && is_alnum(text[0]) && has_only(text, kAclName);
+}
+
+bool is_realm(std::string_view text) noexcept {
+  return has_length(text, 1, kMaxRealmBytes) &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 bool is_secret(std::string_view text) noexcept {
@@ -141,6 +145,11 @@ std::string_view header_name_problem(std::string_view name) noexcept {
   bool taken = std::any_of(std::begin(kTaken), std::end(kTaken),
                            [name](std::string_view other) { return header_names_fold_alike(name, other); });
   return taken ? "names a header that already has a meaning: choose one of your own, such as X-Api-Key" : "";
+}
+
+bool is_fixed_identity_header(std::string_view name) noexcept {
+  return header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader) ||
+         header_names_fold_alike(name, kTokenIdHeader) || header_names_fold_alike(name, kSecretSerialHeader);
 }
 
 std::string_view service_name(Service service) noexcept {

@@ -1,17 +1,16 @@
 /// The grammars of every name: what may be stored, and so what may stand in a header value or a log line.
-/// All pure.
+/// All pure. Those that a tool or a module needs too are declared in the public headers.
 #ifndef TOKENGATE_NAMES_H_
 #define TOKENGATE_NAMES_H_
 
 #include <optional>
 #include <string_view>
 
-#include "tokengate/verify.h"
+#include "tokengate/admin.h"
 
 namespace tokengate {
 
-bool is_username(std::string_view text) noexcept;    ///< 1..kMaxUserBytes, `[A-Za-z0-9_][A-Za-z0-9._@+-]*`
-bool is_token_name(std::string_view text) noexcept;  ///< 1..kMaxTokenNameBytes, `[A-Za-z0-9_-]+`
+bool is_username(std::string_view text) noexcept;  ///< 1..kMaxUserBytes, `[A-Za-z0-9_][A-Za-z0-9._@+-]*`
 bool is_secret(std::string_view text) noexcept;  ///< kMinSecretBytes..kMaxSecretBytes, `[A-Za-z0-9._~+/=-]+`
 
 /// 0..kMaxNoteBytes of UTF-8 (RFC 3629) without control characters or line separators.

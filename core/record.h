@@ -15,14 +15,11 @@
 #include "acl_set.h"
 #include "address.h"
 #include "hash.h"
-#include "tokengate/verify.h"
+#include "tokengate/admin.h"
 
 namespace tokengate {
 
 inline constexpr uint8_t kRecordVersion = 1;
-
-/// "Until ever": later than any time.
-inline constexpr int64_t kEndOfTime = INT64_MAX;
 
 /// Key of a token: the first 8 bytes of its digest as an integer. The record holds the whole digest, which
 /// alone decides; the short key keeps the tree's branch pages dense.
@@ -41,8 +38,8 @@ struct TokenRecord {
   bool account_active = true;
   bool tokens_enabled = true;
   int64_t not_before_unix_s = 0;
-  int64_t expires_unix_s = kEndOfTime;
-  int64_t retires_unix_s = kEndOfTime;  ///< end of this secret alone, after a rotation
+  int64_t expires_unix_s = kNeverExpires;
+  int64_t retires_unix_s = kNeverExpires;  ///< end of this secret alone, after a rotation
   Digest digest{};
   std::string_view token_acls;    ///< AclSet bytes
   std::string_view account_acls;  ///< AclSet bytes of the token's service

@@ -2,7 +2,6 @@
 // right.
 #include "module.h"
 
-#include <algorithm>
 #include <new>
 
 namespace tokengate {
@@ -172,8 +171,7 @@ char* set_realm(ngx_conf_t* cf, ngx_command_t*, void* conf) {
   if (location->realm.data != nullptr) return complaint("is duplicate");
   note_presence(cf);
   std::string_view realm = word(cf, 1);
-  if (realm.empty() || realm.size() > kMaxRealmBytes ||
-      std::any_of(realm.begin(), realm.end(), [](char c) { return c < ' ' || c > '~'; }))
+  if (!is_realm(realm))
     return complaint(
         "needs a text of 1 to 128 printable ASCII characters; it is shown as it stands, without variables");
   location->realm = static_cast<ngx_str_t*>(cf->args->elts)[1];

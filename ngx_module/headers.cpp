@@ -138,11 +138,6 @@ std::string_view decimal(ngx_pool_t* pool, uint64_t number) noexcept {
   return {text, std::to_chars(text, text + NGX_INT64_LEN, number).ptr};
 }
 
-bool is_fixed_identity_header(std::string_view name) noexcept {
-  return header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader) ||
-         header_names_fold_alike(name, kTokenIdHeader) || header_names_fold_alike(name, kSecretSerialHeader);
-}
-
 bool is_identity_header(const ServerConf& conf, std::string_view name) noexcept {
   // Folding keeps the length.
   if (name.size() > kMaxHeaderNameBytes || !(conf.identity_name_lengths & (uint64_t{1} << name.size())))

@@ -134,7 +134,8 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) {
   if (conf->user_header == nullptr) return static_cast<char*>(NGX_CONF_ERROR);
   ngx_conf_merge_value(conf->pass_authorization, above->pass_authorization, 0);
   ngx_conf_merge_value(conf->plain_http, above->plain_http, 0);
-  ngx_conf_merge_str_value(conf->realm, above->realm, "api");
+  if (conf->realm.data == nullptr) conf->realm = above->realm;
+  if (conf->realm.data == nullptr) conf->realm = ngx_text(kDefaultRealm);
   ngx_conf_merge_uint_value(conf->refusals, above->refusals,
                             static_cast<ngx_uint_t>(RefusalStyle::kStandard));
   ngx_conf_merge_size_value(conf->max_body, above->max_body, kDefaultMaxBodyBytes);

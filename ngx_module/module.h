@@ -142,14 +142,6 @@ ngx_int_t strip_token(ngx_http_request_t* r, const LocationConf& conf, RequestSt
 
 // headers.cpp
 
-inline constexpr std::string_view kUserHeader = "X-Tokengate-User";
-/// Identity headers whose names are not the admin's choice.
-inline constexpr std::string_view kServiceHeader = "X-Tokengate-Service";
-inline constexpr std::string_view kTokenHeader = "X-Tokengate-Token";
-inline constexpr std::string_view kTokenIdHeader = "X-Tokengate-Token-Id";
-inline constexpr std::string_view kSecretSerialHeader = "X-Tokengate-Secret-Serial";
-bool is_fixed_identity_header(std::string_view name) noexcept;
-
 /// Fills `*header`; the bytes of `name` must stay. NGX_ERROR if memory is out.
 ngx_int_t make_header_name(ngx_pool_t* pool, std::string_view name, HeaderName* header);
 /// `number` in decimal; empty if memory is out.

@@ -8,10 +8,6 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::string_view or_dash(std::string_view text) noexcept {
-  return text.empty() ? "-" : text;
-}
-
 ngx_uint_t log_level(Severity severity) noexcept {
   switch (severity) {
     case Severity::kInfo:
@@ -92,24 +88,9 @@ void log_refusal(ngx_http_request_t* r, RequestState& state, const Decision& dec
   unsigned suppressed = 0;
   if (decision.outcome == Outcome::kStoreUnavailable && !may_log_store_trouble(&suppressed)) return;
 
-  // Every value is of a safe grammar: none can hold a line break or a byte that a terminal obeys.
-  const Caller& caller = decision.caller;
-  bool found = !caller.user.empty();
-  ngx_str_t outcome = ngx_text(outcome_name(decision.outcome));
-  ngx_str_t account = ngx_text(or_dash(caller.user.view()));
-  ngx_str_t token = ngx_text(or_dash(caller.token_name.view()));
-  ngx_str_t service = ngx_text(found ? service_name(caller.service) : "-");
-  ngx_str_t acl = ngx_text(or_dash(decision.acl.view()));
-  ngx_str_t route = ngx_text(or_dash(decision.route.view()));
-  u_char id[NGX_INT64_LEN + 1];
-  *(found ? ngx_sprintf(id, "%uL", caller.token_id) : ngx_cpymem(id, "-", 1)) = '\0';
-  u_char more[sizeof(" suppressed=") + NGX_INT32_LEN];
-  *(suppressed > 0 ? ngx_sprintf(more, " suppressed=%ui", static_cast<ngx_uint_t>(suppressed)) : more) = '\0';
-
-  ngx_log_error(log_level(outcome_severity(decision.outcome)), r->connection->log, 0,
-                "tokengate: %s outcome=%V account=%V token=%V id=%s service=%V acl=%V route=\"%V\"%s",
-                report_only ? "would refuse" : "refused", &outcome, &account, &token, id, &service, &acl,
-                &route, more);
+  Text<kMaxRefusalLineBytes> line = refusal_line(decision, report_only, suppressed);
+  ngx_str_t text = ngx_text(line.view());
+  ngx_log_error(log_level(outcome_severity(decision.outcome)), r->connection->log, 0, "%V", &text);
 }
 
 ngx_int_t refuse(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,

@@ -215,7 +215,7 @@ const std::vector<Damage>& repairable() {
       {"\"blog/cpanel/ci\" has a former secret whose record is missing or damaged",
        [](Transaction& t) {
          std::string bytes = get(t, Table::kTokenNames, name_of(kBlog, "ci"));
-         edit_token(t, names_of(bytes).former_key, [](TokenRecord& r) { r.retires_unix_s = kEndOfTime; });
+         edit_token(t, names_of(bytes).former_key, [](TokenRecord& r) { r.retires_unix_s = kNeverExpires; });
        },
        1},
       {"\"shop/cpanel/ci\" does not repeat what its account's record says",

@@ -4,7 +4,7 @@
 
 #include "json.h"
 #include "support.h"
-#include "tokengate/result.h"
+#include "tokengate/verify.h"
 
 using namespace tokengate;
 
@@ -215,6 +215,37 @@ START_TEST(reflects_nothing_of_the_request) {
 }
 END_TEST
 
+START_TEST(a_line_of_the_log_says_what_is_known) {
+  Decision decision;
+  decision.outcome = Outcome::kNoCredentials;
+  ck_assert_view_eq(
+      refusal_line(decision, false, 0).view(),
+      "tokengate: refused outcome=no_credentials account=- token=- id=- service=- acl=- route=\"-\"");
+  decision.outcome = Outcome::kAclDenied;
+  decision.caller.user.assign("shop");
+  decision.caller.token_name.assign("ci");
+  decision.caller.token_id = 17;
+  decision.acl.assign("email");
+  decision.route.assign("uapi Email add_pop");
+  ck_assert_view_eq(
+      refusal_line(decision, true, 3).view(),
+      "tokengate: would refuse outcome=acl_denied account=shop token=ci id=17 service=cpanel acl=email "
+      "route=\"uapi Email add_pop\" suppressed=3");
+}
+END_TEST
+
+START_TEST(the_longest_line_of_the_log_is_whole) {
+  Decision decision;
+  decision.outcome = Outcome::kMalformedCredentials;
+  decision.caller.user.assign(std::string(kMaxUserBytes, 'u'));
+  decision.caller.token_name.assign(std::string(kMaxTokenNameBytes, 't'));
+  decision.caller.token_id = UINT64_MAX;
+  decision.acl.assign(std::string(kMaxAclNameBytes, 'a'));
+  decision.route.assign(std::string(kMaxRouteTextBytes, 'r'));
+  ck_assert(refusal_line(decision, true, UINT32_MAX).view().ends_with("r\" suppressed=4294967295"));
+}
+END_TEST
+
 }  // namespace
 
 Suite* suite() {
@@ -228,6 +259,8 @@ Suite* suite() {
   tcase_add_test(tcase, envelopes_are_those_of_the_apis);
   tcase_add_test(tcase, finds_the_envelope_by_the_beginning_of_the_path);
   tcase_add_test(tcase, reflects_nothing_of_the_request);
+  tcase_add_test(tcase, a_line_of_the_log_says_what_is_known);
+  tcase_add_test(tcase, the_longest_line_of_the_log_is_whole);
   suite_add_tcase(suite, tcase);
   return suite;
 }

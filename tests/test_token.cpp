@@ -109,6 +109,25 @@ START_TEST(header_names_fold_as_cgi_folds_them) {
 }
 END_TEST
 
+START_TEST(knows_the_headers_that_carry_identity) {
+  for (const char* ours :
+       {"X-Tokengate-Service", "x_tokengate_token", "X-TOKENGATE.TOKEN-ID", "X-Tokengate_Secret-Serial"}) {
+    ck_assert_msg(is_fixed_identity_header(ours), "%s", ours);
+  }
+  for (const char* other : {"", "X-Tokengate-User", "X-Tokengate-Tokens", "X-Tokengate-Page"}) {
+    ck_assert_msg(!is_fixed_identity_header(other), "%s", other);
+  }
+}
+END_TEST
+
+START_TEST(a_realm_is_printable_ascii) {
+  ck_assert(is_realm("a \"b\" \\c~") && is_realm(std::string(kMaxRealmBytes, 'r')) &&
+            is_realm(kDefaultRealm));
+  ck_assert(!is_realm("") && !is_realm(std::string(kMaxRealmBytes + 1, 'r')));
+  for (const char* bad : {"a\tb", "a\x7f", "\xc3\xa9"}) ck_assert_msg(!is_realm(bad), "%s", bad);
+}
+END_TEST
+
 START_TEST(a_header_of_the_admins_choice_has_no_meaning_yet) {
   for (const char* good : {"X-Api-Key", "x_key", "Api-Key2"}) {
     ck_assert_view_eq(header_name_problem(good), "");
@@ -141,6 +160,8 @@ Suite* suite() {
   tcase_add_test(tcase, foreign_and_impossible_texts_are_told_apart);
   tcase_add_test(tcase, names_keep_their_grammars);
   tcase_add_test(tcase, header_names_fold_as_cgi_folds_them);
+  tcase_add_test(tcase, knows_the_headers_that_carry_identity);
+  tcase_add_test(tcase, a_realm_is_printable_ascii);
   tcase_add_test(tcase, a_header_of_the_admins_choice_has_no_meaning_yet);
   tcase_add_test(tcase, scheme_names_are_read_in_any_case);
   suite_add_tcase(suite, tcase);

@@ -117,15 +117,7 @@ std::pair<Service, std::string> parse_acl_name(const std::string& name, Service 
   const size_t colon = name.find(':');
   const Service service = colon == std::string::npos ? unprefixed : parse_service(name.substr(0, colon));
   std::string bare = colon == std::string::npos ? name : name.substr(colon + 1);
-  const auto is_plain = [](unsigned char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  };
-  const bool well_formed = !bare.empty() && bare.size() <= kMaxAclNameBytes &&
-                           is_plain(static_cast<unsigned char>(bare.front())) &&
-                           std::all_of(bare.begin(), bare.end(), [&](unsigned char c) {
-                             return is_plain(c) || c == '.' || c == '_' || c == '-';
-                           });
-  if (!well_formed) {
+  if (!is_acl_name(bare)) {
     throw Failure(
         Code::kInvalid,
         fmt::format("\"{}\" cannot be an ACL: write 1 to {} of A-Za-z0-9._-, beginning with a letter or "

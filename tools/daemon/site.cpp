@@ -132,26 +132,20 @@ bool is_another_hosts_doing(const HttpRequest& request) {
   return *origin != "https://" + *host && *origin != "http://" + *host;
 }
 
-// What the web server says of a caller: of each the first two, of a token all five.
-constexpr std::string_view kUser = "X-Tokengate-User";
-constexpr std::string_view kService = "X-Tokengate-Service";
-constexpr std::string_view kToken = "X-Tokengate-Token";
-constexpr std::string_view kTokenId = "X-Tokengate-Token-Id";
-constexpr std::string_view kSecretSerial = "X-Tokengate-Secret-Serial";
-
+/// What the web server says of a caller: of each the username and the service, of a token three more headers.
 /// One of the three is enough: a caller with a token must never pass for a person.
 bool names_token(const HttpRequest& request) {
-  return request.has(kToken) || request.has(kTokenId) || request.has(kSecretSerial);
+  return request.has(kTokenHeader) || request.has(kTokenIdHeader) || request.has(kSecretSerialHeader);
 }
 
 /// The first of the fields of such a caller that is missing, repeated or malformed; empty if there is none.
 std::string_view unusable_field(const HttpRequest& request, bool with_token) {
-  for (std::string_view name : {kUser, kService, kToken}) {
-    if (name == kToken && !with_token) return {};
+  for (std::string_view name : {kUserHeader, kServiceHeader, kTokenHeader}) {
+    if (name == kTokenHeader && !with_token) return {};
     if (const std::string* text = request.header(name); text == nullptr || text->empty()) return name;
   }
-  if (number_of<uint64_t>(request, kTokenId) == 0) return kTokenId;
-  if (number_of<uint32_t>(request, kSecretSerial) == 0) return kSecretSerial;
+  if (number_of<uint64_t>(request, kTokenIdHeader) == 0) return kTokenIdHeader;
+  if (number_of<uint32_t>(request, kSecretSerialHeader) == 0) return kSecretSerialHeader;
   return {};
 }
 
@@ -342,16 +336,16 @@ bool Site::identify_by_headers(const HttpRequest& request, RequestContext* conte
   const bool with_token = names_token(request);
   if (!with_token && !options_.server_login) return false;
   if (!unusable_field(request, with_token).empty()) return false;
-  const std::string& service = *request.header(kService);
+  const std::string& service = *request.header(kServiceHeader);
   if (service != "cpanel" && service != "whm") return false;
   manage::Identity& caller = context->caller;
-  caller.user = *request.header(kUser);
+  caller.user = *request.header(kUserHeader);
   caller.service = service == "whm" ? Service::kWhm : Service::kCpanel;
   caller.via = with_token ? manage::Identity::Via::kToken : manage::Identity::Via::kServer;
   if (with_token) {
-    caller.token = *request.header(kToken);
-    caller.token_id = number_of<uint64_t>(request, kTokenId);
-    caller.secret_serial = number_of<uint32_t>(request, kSecretSerial);
+    caller.token = *request.header(kTokenHeader);
+    caller.token_id = number_of<uint64_t>(request, kTokenIdHeader);
+    caller.secret_serial = number_of<uint32_t>(request, kSecretSerialHeader);
   }
   context->identified = true;
   return true;

@@ -22,18 +22,9 @@ bool possesses(const Account& account, Service service, std::string_view acl) {
   return contains(acls_of(account, service), acl) || contains(acls_of(account, service), kAll);
 }
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxTokenNameBytes &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                  c == '_';
-         });
-}
-
 void require_name(const std::string& name, Field field) {
-  if (is_name(name)) return;
-  throw Refused{"An API token's name is 1 to " + std::to_string(kMaxTokenNameBytes) +
-                    " of A-Z a-z 0-9 _ -, which " + in_quotes(name) + " is not.",
+  if (is_token_name(name)) return;
+  throw Refused{"An API token's name is " + token_name_rule() + ", which " + in_quotes(name) + " is not.",
                 field};
 }
 
@@ -60,6 +51,10 @@ bool widens_addresses(const TokenRequest& wanted, const Token& before) {
 }
 
 }  // namespace
+
+std::string token_name_rule() {
+  return "1 to " + std::to_string(kMaxTokenNameBytes) + " of A-Z a-z 0-9 _ -";
+}
 
 Operations::Operations(Admin& admin, const Settings& settings, const Request& request,
                        std::string_view channel)

@@ -30,6 +30,9 @@ enum class Omitted {
   kEverything,  ///< all that the caller has: WHM API 1
 };
 
+/// What a token's name may be, for a sentence: "1 to 50 of …".
+std::string token_name_rule();
+
 /// A token as it is to become. What is absent is a matter of Omitted, one by one.
 struct TokenRequest {
   std::optional<std::string> name = {};  ///< of a token to be made, or the new one of another

@@ -232,7 +232,7 @@ Json session(Operations& operations, const Json&) {
           {"soon_days", operations.settings().soon_days},
           {"max_addresses", kMaxAddressRanges},
           {"max_note_bytes", kMaxNoteBytes},
-          {"name_rule", "1 to 50 of A-Z a-z 0-9 _ -"}};
+          {"name_rule", token_name_rule()}};
 }
 
 Json account(Operations& operations, const Json& input) {

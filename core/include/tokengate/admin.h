@@ -66,20 +66,22 @@ struct Change {
   /// `manage-api-tokens`. It can make, change and end single tokens of its own account and service, and
   /// nothing else; a token that it makes or changes must have nothing, before and after, that it has not
   /// itself: no other ACL, no full access unless it has that, no later end, no address outside one of its
-  /// ranges. A new secret it gives only to itself and to what came of it: with another's it would live on
-  /// when it is revoked together with its children. A new name, or more than a token had
-  /// before, it gives only to what came of it. It can end
-  /// any; if that is itself, or did not come of it, everything that came of that token ends too. kRefused
-  /// otherwise.
+  /// ranges. It gives a new secret only to itself and to its descendants: with the secret of another token it
+  /// would outlive its own revocation. It gives a new name, or more than a token had before, only to its
+  /// descendants. It can end any token; if that is itself, or no descendant, all descendants of that token
+  /// end too. kRefused otherwise.
   std::optional<ActingToken> acting = {};
   std::string remark = {};  ///< ends the journal's detail; printable ASCII
-  /// What Admin::last_change() gave before the caller read whatever made it ask for this change. If anything
-  /// has been changed since, the change is refused, and Status::outdated set.
+  /// What Admin::last_change() gave before the caller read what this change is based on. If anything has been
+  /// changed since, the change is refused, and Status::outdated set.
   std::optional<uint64_t> seen = {};
 };
 
 /// The end of a token without an end date.
 inline constexpr int64_t kNeverExpires = INT64_MAX;
+
+/// The name of a token: 1 to kMaxTokenNameBytes of `[A-Za-z0-9_-]`.
+bool is_token_name(std::string_view text) noexcept;
 
 struct Account {
   uint32_t id = 0;  ///< stable; never reused
@@ -129,8 +131,8 @@ struct NewToken {
   int64_t not_before_unix_s = 0;
   int64_t expires_unix_s = kNeverExpires;  ///< later than now and than not_before
   std::string note = {};                   ///< at most kMaxNoteBytes of UTF-8 without control characters
-  /// Brought along from elsewhere, of the form that verify.h states; empty: one is made. Not for a token that
-  /// another makes: it could be known to anybody.
+  /// An imported secret, of the form that verify.h states; empty: one is made. Refused for a token that
+  /// another token makes: anybody could know it.
   std::string secret = {};
 };
 
@@ -147,10 +149,10 @@ struct TokenUpdate {
   std::optional<std::string> note = {};
 };
 
-/// What was noted of a token's use. A hint, for people: seen on this host alone, and the web server's user
-/// can write whatever it likes into the store's usage map.
+/// The recorded use of a token. A hint for people: it is about this host alone, and the web server's user can
+/// write anything into the store's usage map.
 struct TokenUse {
-  /// False, and nothing else is set, if there is no usage map or what it says of the token cannot be.
+  /// False, and nothing else is set, if there is no usage map, or if its values for the token are impossible.
   bool known = false;
   int64_t since_unix_s = 0;       ///< what happened before is not known
   uint64_t count = 0;             ///< granted requests since then; with 0 the rest is not set
@@ -198,8 +200,8 @@ struct AclInfo {
   std::string escape_route;  ///< why a token that holds it can get round its limits; empty: no known way
 };
 
-/// One row of the catalog. `acls` empty with `wrapper`: only the inner calls count. `unlisted`: `?`, open to
-/// full access only.
+/// One row of the catalog. `acls` empty with `wrapper`: only the inner calls count. `unlisted`: `?`, which
+/// requires full access.
 struct CatalogRow {
   std::string api;     ///< uapi, api2, whm1 or http
   std::string module;  ///< module; a method or `*` for http; a group or `*` for whm1 is not part of the call
@@ -297,7 +299,8 @@ Result<CheckReport> check_store(const std::string& path);
 /// Repairs what check_store() says it can: records that repeat others are written anew from them; a token
 /// whose own record is damaged is revoked, and all of an account whose record is. No right grows, nothing
 /// revoked comes back, each action is an entry of the journal, and the journal itself is never repaired.
-/// kRefused, with nothing changed, if a finding needs a restore. A dry run only tells.
+/// kRefused, with nothing changed, if a finding needs a restore. A dry run changes nothing and reports the
+/// same actions.
 Result<RepairReport> repair_store(const std::string& path, const Change& change, bool dry_run);
 
 struct RestoreSpec {
@@ -462,8 +465,7 @@ enum class TokenTextKind : uint8_t {
 };
 TokenTextKind check_token_text(std::string_view text) noexcept;
 
-/// The least that a token of `account` would need for what it was used for, and whether it is needed at all.
-/// Pure.
+/// The least that `token` would need for its recorded use, and whether it is needed at all. Pure.
 Advice advise_on_use(const Account& account, const Token& token, const TokenUse& use,
                      const AdviceTerms& terms, int64_t now_unix_s);
 
@@ -471,8 +473,8 @@ Advice advise_on_use(const Account& account, const Token& token, const TokenUse&
 /// kept in the store, and is written as `-`.
 std::string catalog_text(const std::vector<CatalogRow>& rows);
 
-/// Why a token that holds this ACL can get round its limits; empty if no way is known.
-/// Source: the public privilege pages of the panel whose clients are spoken to.
+/// Why a token that holds this ACL can get round its limits; empty if no way is known. Source: the panel's
+/// public pages on privileges.
 std::string_view acl_escape_route(Service service, std::string_view acl) noexcept;
 
 /// An address or CIDR range in canonical text (`192.0.2.0/24`, `2001:db8::/32`), or empty if it is neither.

@@ -223,8 +223,8 @@ class Verifier {
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
 
-  /// Opens the store if it is not open; closes it, or opens the new one, if the folder's data file was
-  /// removed or replaced. Makes system calls and may wait for requests under way: call it about once a second
+  /// Opens the store if it is not open; closes it if the folder's data file was removed; opens the new one if
+  /// it was replaced. Makes system calls and may wait for requests under way: call it about once a second
   /// from a timer or a thread of its own. Returns whether the store is open.
   bool maintain() noexcept;
 
@@ -276,10 +276,13 @@ class Reader {
 
 inline constexpr size_t kDefaultMaxBodyBytes = size_t{1} << 20;   ///< of a body that can choose the function
 inline constexpr size_t kLargestMaxBodyBytes = size_t{64} << 20;  ///< the most that may be configured
-inline constexpr size_t kMaxRealmBytes = 128;                     ///< printable ASCII
-inline constexpr size_t kMaxHeaderNameBytes = 63;                 ///< letters, digits, `-`, `_`
+inline constexpr size_t kMaxRealmBytes = 128;
+inline constexpr std::string_view kDefaultRealm = "api";
+inline constexpr size_t kMaxHeaderNameBytes = 63;  ///< letters, digits, `-`, `_`
 
 bool is_acl_name(std::string_view text) noexcept;
+/// 1 to kMaxRealmBytes of printable ASCII.
+bool is_realm(std::string_view text) noexcept;
 
 /// Why `name` cannot be a header of the admin's choice, as the end of a sentence that begins with the
 /// directive's name; empty if it can. Headers that servers and backends read for purposes of their own
@@ -294,6 +297,27 @@ bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
 /// The WWW-Authenticate value of a location: one challenge. `realm` goes into a quoted-string (RFC
 /// 9110 5.6.4). Allocates: build it once, with the configuration.
 std::string challenge(uint8_t schemes, std::string_view realm);
+
+// What a server tells the backend and its log: the same on every server.
+
+/// The headers that carry a Caller to the backend; each ends in a NUL. Whatever a client sends under such a
+/// name must be removed first.
+inline constexpr std::string_view kUserHeader = "X-Tokengate-User";  ///< unless the admin chose another name
+inline constexpr std::string_view kServiceHeader = "X-Tokengate-Service";
+inline constexpr std::string_view kTokenHeader = "X-Tokengate-Token";
+inline constexpr std::string_view kTokenIdHeader = "X-Tokengate-Token-Id";
+inline constexpr std::string_view kSecretSerialHeader = "X-Tokengate-Secret-Serial";
+
+/// Whether a backend can take `name` for one of these but kUserHeader, which the admin may rename.
+bool is_fixed_identity_header(std::string_view name) noexcept;
+
+inline constexpr size_t kMaxRefusalLineBytes = 640;
+
+/// The line of the error log for a refused request, or, with `report_only`, for one that would have been.
+/// Every value is of a safe grammar: no line break, no byte that a terminal obeys, no secret. `suppressed`:
+/// how many such lines were left out before this one.
+Text<kMaxRefusalLineBytes> refusal_line(const Decision& decision, bool report_only,
+                                        unsigned suppressed) noexcept;
 
 }  // namespace tokengate
 
