@@ -114,12 +114,12 @@ bool has_body(const request_rec* r) noexcept {
 
 const KeptBody& keep_body(request_rec* r, apr_off_t max_bytes) noexcept {
   request_rec* initial = initial_request(r);
-  KeptBody& body = state_of(initial)->body;
+  KeptBody& body = make_state(initial)->body;
   if (body.state == Body::kUnread) body.state = read_body(r, max_bytes, &body.bytes, &body.lost);
   return body;
 }
 
-void insert_body_filter(request_rec* r) {
+void on_insert_filter(request_rec* r) {
   if (r->main != nullptr) return;
   RequestState* state = find_state(initial_request(r));
   if (state == nullptr || state->body.state != Body::kRead) return;

@@ -1,4 +1,5 @@
-// Directives: what each accepts, and how sections and virtual hosts inherit.
+// Directives: what each accepts, and how sections and virtual hosts inherit. Their table is in
+// mod_tokengate.cpp.
 #include <cstddef>
 #include <cstring>
 #include <new>
@@ -27,6 +28,16 @@ const char* header_problem(cmd_parms* cmd, const char* name) {
   if (problem.empty()) return nullptr;
   return apr_psprintf(cmd->pool, "%s %.*s", cmd->cmd->name, static_cast<int>(problem.size()), problem.data());
 }
+
+int flag(int add, int base) {
+  return add != kUnset ? add : base;
+}
+
+const char* text(const char* add, const char* base) {
+  return add != nullptr ? add : base;
+}
+
+}  // namespace
 
 const char* set_store(cmd_parms* cmd, void*, const char* path) {
   if (const char* problem = ap_check_cmd_context(cmd, GLOBAL_ONLY)) return problem;
@@ -135,49 +146,32 @@ const char* set_max_body(cmd_parms* cmd, void* config, const char* text) {
   return nullptr;
 }
 
-/// The server's flag setter takes the offset of what to set as a pointer.
-void* field(size_t offset) {
-  return reinterpret_cast<void*>(offset);  // NOLINT(performance-no-int-to-ptr)
+const char* parse_requirement(cmd_parms* cmd, const char* line, const void** parsed) {
+  apr_array_header_t* names = apr_array_make(cmd->pool, 4, sizeof(std::string_view));
+  bool catalog = false;
+  const char* rest = line;
+  for (const char* word = ap_getword_conf(cmd->pool, &rest); *word != '\0';
+       word = ap_getword_conf(cmd->pool, &rest)) {
+    if (std::strcmp(word, "catalog") == 0) {
+      catalog = true;
+    } else if (is_acl_name(word)) {
+      new (apr_array_push(names)) std::string_view(word);
+    } else {
+      return apr_psprintf(
+          cmd->pool, "Require tokengate: \"%s\" is no name of an ACL; use letters, digits, '.', '_' and '-'",
+          word);
+    }
+  }
+  if (catalog && names->nelts > 0) {
+    return "Require tokengate: `catalog` leaves the choice of ACLs to the catalog; name ACLs or `catalog`, "
+           "not both";
+  }
+  auto* requirement = new (apr_palloc(cmd->pool, sizeof(Requirement))) Requirement();
+  requirement->acls = {reinterpret_cast<const std::string_view*>(names->elts),
+                       static_cast<size_t>(names->nelts)};
+  *parsed = requirement;
+  return nullptr;
 }
-
-int flag(int add, int base) {
-  return add != kUnset ? add : base;
-}
-
-const char* text(const char* add, const char* base) {
-  return add != nullptr ? add : base;
-}
-
-}  // namespace
-
-// AuthType and Require are watched, not replaced: each module that names a directive gets to see it.
-const command_rec kCommands[] = {
-    AP_INIT_TAKE1("AuthType", note_auth_type, nullptr, OR_AUTHCFG, "`Tokengate` asks for a token"),
-    AP_INIT_RAW_ARGS("Require", note_require, nullptr, OR_AUTHCFG,
-                     "`tokengate` asks for a token that may make the call; names of ACLs may follow"),
-    AP_INIT_TAKE1("TokengateStore", set_store, nullptr, RSRC_CONF, "folder of the token store"),
-    AP_INIT_TAKE1("TokengateService", set_service, nullptr, OR_AUTHCFG | RSRC_CONF,
-                  "which service's tokens are taken: cpanel or whm"),
-    AP_INIT_TAKE_ARGV("TokengateSchemes", set_schemes, nullptr, OR_AUTHCFG | RSRC_CONF,
-                      "how a token may come: any of cpanel, whm, bearer and basic"),
-    AP_INIT_TAKE1("TokengateHeader", set_key_header, nullptr, OR_AUTHCFG | RSRC_CONF,
-                  "a header that may carry a bare token, or off"),
-    AP_INIT_TAKE1("TokengateUserHeader", set_user_header, nullptr, RSRC_CONF | ACCESS_CONF,
-                  "the header that tells the backend the username"),
-    AP_INIT_FLAG("TokengatePassAuthorization", ap_set_flag_slot,
-                 field(offsetof(DirConfig, pass_authorization)), RSRC_CONF | ACCESS_CONF,
-                 "whether the backend gets to see the credentials"),
-    AP_INIT_TAKE1("TokengateRealm", set_realm, nullptr, OR_AUTHCFG | RSRC_CONF,
-                  "the realm of the challenge; without it AuthName"),
-    AP_INIT_TAKE1("TokengateRefusals", set_refusals, nullptr, OR_AUTHCFG | RSRC_CONF,
-                  "the statuses of refusals: standard or panel"),
-    AP_INIT_TAKE1("TokengateMaxBody", set_max_body, nullptr, RSRC_CONF | ACCESS_CONF,
-                  "the largest body that is read to find the function called"),
-    AP_INIT_FLAG("TokengatePlainHttp", ap_set_flag_slot, field(offsetof(DirConfig, plain_http)),
-                 RSRC_CONF | ACCESS_CONF, "whether credentials are taken over plain HTTP from anywhere"),
-    AP_INIT_FLAG("TokengateReportOnly", ap_set_flag_slot, field(offsetof(DirConfig, report_only)),
-                 RSRC_CONF | ACCESS_CONF, "whether to decide and log, but let everything pass"),
-    {nullptr, {}, nullptr, 0, RAW_ARGS, nullptr}};
 
 void* create_dir_config(apr_pool_t* pool, char*) {
   auto* config = make<DirConfig>(pool);

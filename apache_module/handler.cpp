@@ -1,6 +1,4 @@
 // The hooks that decide: who is asking (check_authn), may they (Require tokengate), and the refusal's status.
-#include <charconv>
-#include <limits>
 #include <new>
 
 #include "module.h"
@@ -32,10 +30,8 @@ bool is_known_call(const Decision& decision) noexcept {
   return false;
 }
 
-authz_status report(request_rec* r, const Need* need) noexcept {
-  RequestState* state = state_of(r);
-  state->reported = true;
-  const Decision* decision = judge(r, need);
+authz_status report(request_rec* r, const Requirement* requirement) noexcept {
+  const Decision* decision = decide(r, requirement);
   export_environment(r, *decision);
   if (decision->outcome != Outcome::kGranted) log_refusal(r, *decision, true);
   return AUTHZ_GRANTED;
@@ -43,23 +39,24 @@ authz_status report(request_rec* r, const Need* need) noexcept {
 
 /// The server asks twice: before authentication, when AUTHZ_DENIED_NO_USER makes it authenticate, and after.
 authz_status check_require(request_rec* r, const char*, const void* parsed) {
-  const auto* need = static_cast<const Need*>(parsed);
+  const auto* requirement = static_cast<const Requirement*>(parsed);
   if (!uses_tokengate(r)) {
     ap_log_rerror(
         APLOG_MARK, APLOG_ERR, 0, r,
         "tokengate: `Require tokengate` is in force without `AuthType Tokengate`; the request is refused");
     return AUTHZ_DENIED;
   }
-  if (dir_config(r)->report_only == 1) return report(r, need);
-  RequestState* state = state_of(r);
-  if (state->identified == nullptr) {
-    if (state->asked == nullptr) state->asked = need;
+  if (dir_config(r)->report_only == 1) return report(r, requirement);
+  RequestState* state = make_state(r);
+  if (state->authenticated == nullptr) {
+    if (state->first_requirement == nullptr) state->first_requirement = requirement;
     return r->user == nullptr ? AUTHZ_DENIED_NO_USER : AUTHZ_DENIED;
   }
-  const Decision* decision = need == state->asked ? state->identified : judge(r, need);
+  const Decision* decision =
+      requirement == state->first_requirement ? state->authenticated : decide(r, requirement);
   if (decision->outcome == Outcome::kGranted) {
     state->granted = decision;
-    state->granted_for = need;
+    state->granted_by = requirement;
     return AUTHZ_GRANTED;
   }
   if (state->refused == nullptr) state->refused = decision;
@@ -77,48 +74,14 @@ Decision refused_by_others(const Decision& identified) noexcept {
 
 }  // namespace
 
-const authz_provider kRequireProvider = {check_require, parse_need};
-
-RequestState* find_state(const request_rec* r) noexcept {
-  return static_cast<RequestState*>(ap_get_module_config(r->request_config, &tokengate_module));
-}
-
-RequestState* state_of(request_rec* r) noexcept {
-  RequestState* state = find_state(r);
-  if (state == nullptr) {
-    state = new (apr_palloc(r->pool, sizeof(RequestState))) RequestState();
-    ap_set_module_config(r->request_config, &tokengate_module, state);
-  }
-  return state;
-}
-
-request_rec* initial_request(request_rec* r) noexcept {
-  while (r->main != nullptr || r->prev != nullptr) r = r->main != nullptr ? r->main : r->prev;
-  return r;
-}
-
-bool uses_tokengate(request_rec* r) noexcept {
-  const char* type = ap_auth_type(r);
-  return type != nullptr && ap_cstr_casecmp(type, kAuthType) == 0;
-}
-
-const char* decimal(request_rec* r, uint64_t number) noexcept {
-  constexpr size_t kMostBytes = std::numeric_limits<uint64_t>::digits10 + 2;
-  auto* text = static_cast<char*>(apr_palloc(r->pool, kMostBytes));
-  *std::to_chars(text, text + kMostBytes - 1, number).ptr = '\0';
-  return text;
-}
-
-const char* copy(request_rec* r, std::string_view text) noexcept {
-  return apr_pstrmemdup(r->pool, text.data(), text.size());
-}
+const authz_provider kRequireProvider = {check_require, parse_requirement};
 
 int on_check_authn(request_rec* r) {
   if (!uses_tokengate(r)) return DECLINED;
-  RequestState* state = state_of(r);
-  const Decision* decision = judge(r, state->asked);
+  RequestState* state = make_state(r);
+  const Decision* decision = decide(r, state->first_requirement);
   if (!is_known_call(*decision)) return refuse(r, *decision);
-  state->identified = decision;
+  state->authenticated = decision;
   r->user = const_cast<char*>(copy(r, decision->caller.user.view()));
   r->ap_auth_type = const_cast<char*>(kAuthType);
   return OK;
@@ -126,16 +89,16 @@ int on_check_authn(request_rec* r) {
 
 int on_check_authz(request_rec* r) {
   RequestState* state = find_state(r);
-  if (state == nullptr || state->identified == nullptr || state->asking_others) return DECLINED;
+  if (state == nullptr || state->authenticated == nullptr || state->asking_other_checkers) return DECLINED;
   // The answer of mod_authz_core can only be 401 or 500; the decision has a better one.
-  state->asking_others = true;
+  state->asking_other_checkers = true;
   int status = ap_run_auth_checker(r);
-  state->asking_others = false;
+  state->asking_other_checkers = false;
   if (status == OK || status == DECLINED) return status;
   if (state->refused != nullptr) return refuse(r, *state->refused);
   if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) return status;
   auto* decision =
-      new (apr_palloc(r->pool, sizeof(Decision))) Decision(refused_by_others(*state->identified));
+      new (apr_palloc(r->pool, sizeof(Decision))) Decision(refused_by_others(*state->authenticated));
   return refuse(r, *decision);
 }
 

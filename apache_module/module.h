@@ -1,4 +1,5 @@
 /// What the files of mod_tokengate share: configuration, the state of a request, and each file's functions.
+/// The directive table and the hooks are in mod_tokengate.cpp: start there.
 #ifndef TOKENGATE_APACHE_MODULE_H_
 #define TOKENGATE_APACHE_MODULE_H_
 
@@ -36,7 +37,7 @@ inline constexpr char kAuthType[] = "Tokengate";
 inline constexpr char kProviderName[] = "tokengate";
 inline constexpr int kUnset = -1;
 
-// Configuration (config.cpp, guard.cpp)
+// Configuration: parsed once, only read by requests.
 
 /// What the Require lines of a section ask for.
 enum class Asks : int {
@@ -75,7 +76,23 @@ struct ServerConfig {
   apr_array_header_t* auth_sections;  ///< const DirConfig*: sections with AuthType Tokengate
 };
 
-extern const command_rec kCommands[];
+/// What one `Require tokengate` line asks for.
+struct Requirement {
+  std::span<const std::string_view> acls;  ///< empty: what the catalog says
+};
+
+// config.cpp: setters. Each returns null or what is wrong.
+
+const char* set_store(cmd_parms* cmd, void* config, const char* path);
+const char* set_service(cmd_parms* cmd, void* config, const char* name);
+const char* set_schemes(cmd_parms* cmd, void* config, int count, char* const names[]);
+const char* set_key_header(cmd_parms* cmd, void* config, const char* name);
+const char* set_user_header(cmd_parms* cmd, void* config, const char* name);
+const char* set_realm(cmd_parms* cmd, void* config, const char* realm);
+const char* set_refusals(cmd_parms* cmd, void* config, const char* name);
+const char* set_max_body(cmd_parms* cmd, void* config, const char* text);
+const char* parse_requirement(cmd_parms* cmd, const char* line, const void** parsed);
+
 void* create_dir_config(apr_pool_t* pool, char* path);
 void* merge_dir_config(apr_pool_t* pool, void* base, void* add);
 void* create_server_config(apr_pool_t* pool, server_rec* server);
@@ -83,19 +100,14 @@ void* merge_server_config(apr_pool_t* pool, void* base, void* add);
 const DirConfig* dir_config(const request_rec* r) noexcept;
 const ServerConfig* server_config(const server_rec* server) noexcept;
 
+// config_check.cpp
+
 /// Setters of AuthType and Require: they only watch, mod_authn_core and mod_authz_core do the work.
 const char* note_auth_type(cmd_parms* cmd, void* config, const char* name);
 const char* note_require(cmd_parms* cmd, void* config, const char* line);
-/// The check_config hook: refuses or warns about what could not protect anything.
-int check_configuration(apr_pool_t* pool, apr_pool_t* log_pool, apr_pool_t* temp_pool, server_rec* main);
+int on_check_config(apr_pool_t* pool, apr_pool_t* log_pool, apr_pool_t* temp_pool, server_rec* main);
 
-/// What one `Require tokengate` line asks for.
-struct Need {
-  std::span<const std::string_view> acls;  ///< empty: what the catalog says
-};
-const char* parse_need(cmd_parms* cmd, const char* line, const void** parsed);
-
-// A request
+// request.cpp: what is kept of a request.
 
 /// A request's body that was read to find the function, for the handler to read again.
 struct KeptBody {
@@ -113,30 +125,41 @@ struct Answer {
 };
 
 /// A request that came through all checks, by whatever Require; what it was when it did.
-struct Passed {
+struct Passage {
   const char* uri = nullptr;
   const char* args = nullptr;
   const char* method = nullptr;
-  bool judged = false;         ///< by us: its token let it pass
-  bool identity_only = false;  ///< another Require was content with who the caller is
-  const Need* need = nullptr;  ///< of the `Require tokengate` that let it pass
-  Passed* next = nullptr;
+  bool judged = false;                       ///< by us: its token let it pass
+  bool identity_only = false;                ///< another Require was content with who the caller is
+  const Requirement* requirement = nullptr;  ///< of the `Require tokengate` that let it pass
+  Passage* next = nullptr;
 };
 
-/// Of each request, redirected request and subrequest; lies in its pool.
+/// Of each request, redirected request and subrequest; lies in its pool. Who writes a field, and who reads
+/// it:
+///
+///   first_requirement    `Require tokengate`, when asked before authentication -> check_authn, Require
+///   authenticated        check_authn -> Require, check_authz, fixups
+///   granted, granted_by  Require -> fixups
+///   refused              Require -> check_authz
+///   answer               check_authn, check_authz, fixups, handler -> insert_error_filter; fixups of a
+///   redirect subrequest_answer    the same of a subrequest -> insert_error_filter exported whatever decides
+///   -> fixups of a redirect passage              fixups -> handler; fixups of redirects and subrequests
+///   subrequest_passages  fixups of subrequests -> handler
+///   length_and_chunked   post_read_request -> decide()
+///   credentials, body    decide() -> decide(); the body also the input filter and fixups
 struct RequestState {
-  const Need* asked = nullptr;           ///< the first `Require tokengate`, asked before authentication
-  const Decision* identified = nullptr;  ///< authentication succeeded with this decision, made for `asked`
-  const Decision* granted = nullptr;     ///< a `Require tokengate` let it pass, …
-  const Need* granted_for = nullptr;     ///< … this one
-  const Decision* refused = nullptr;     ///< the first `Require tokengate` that did not
-  const Decision* told = nullptr;        ///< what the environment tells
-  const Answer* answer = nullptr;        ///< once the request is refused
-  const Answer* inner_answer = nullptr;  ///< of the newest subrequest that was refused
-  bool asking_others = false;            ///< inside our own call of the other authorization hooks
-  bool reported = false;                 ///< report-only: judged and let pass
-  Passed* passed = nullptr;
-  Passed* inner = nullptr;  ///< of subrequests: the server may put one in this request's place
+  const Requirement* first_requirement = nullptr;
+  const Decision* authenticated = nullptr;    ///< made for first_requirement; the caller is known
+  const Decision* granted = nullptr;          ///< a `Require tokengate` let it pass, …
+  const Requirement* granted_by = nullptr;    ///< … this one
+  const Decision* refused = nullptr;          ///< the first `Require tokengate` that did not
+  const Answer* answer = nullptr;             ///< once the request is refused
+  const Answer* subrequest_answer = nullptr;  ///< of the newest subrequest that was refused
+  const Decision* exported = nullptr;         ///< what the environment says
+  Passage* passage = nullptr;
+  Passage* subrequest_passages = nullptr;  ///< the server may put a subrequest in this request's place
+  bool asking_other_checkers = false;      ///< inside our own call of the other authorization hooks
 
   // Only of the initial request, for all that follow from it:
   bool length_and_chunked = false;  ///< both Content-Length and Transfer-Encoding came
@@ -145,7 +168,7 @@ struct RequestState {
 };
 
 /// The state of `r`, made on first use.
-RequestState* state_of(request_rec* r) noexcept;
+RequestState* make_state(request_rec* r) noexcept;
 /// Null if there is none.
 RequestState* find_state(const request_rec* r) noexcept;
 /// The initial request that `r` follows from through redirects and subrequests.
@@ -157,10 +180,10 @@ const char* copy(request_rec* r, std::string_view text) noexcept;
 /// Likewise.
 const char* decimal(request_rec* r, uint64_t number) noexcept;
 
-// judge.cpp
+// decide.cpp
 
-/// Decides about the request as it stands now. Lies in r->pool. `need`: null asks the catalog.
-const Decision* judge(request_rec* r, const Need* need) noexcept;
+/// Decides about the request as it stands now. Lies in r->pool. `requirement`: null asks the catalog.
+const Decision* decide(request_rec* r, const Requirement* requirement) noexcept;
 /// The path as it came, for the refusal's envelope.
 std::string_view path_as_it_came(const request_rec* r) noexcept;
 /// Whether `authorization` is of a scheme that is switched on by `config`, well formed or not.
@@ -173,8 +196,7 @@ void register_body_filter();
 bool has_body(const request_rec* r) noexcept;
 /// Reads the body, once per initial request. The handler gets the same bytes again.
 const KeptBody& keep_body(request_rec* r, apr_off_t max_bytes) noexcept;
-/// The insert_filter hook.
-void insert_body_filter(request_rec* r);
+void on_insert_filter(request_rec* r);
 
 // headers.cpp
 
@@ -195,8 +217,7 @@ void log_refusal(request_rec* r, const Decision& decision, bool report_only) noe
 void export_environment(request_rec* r, const Decision& decision) noexcept;
 /// WWW-Authenticate of the place that `r` is for.
 void set_challenge(request_rec* r) noexcept;
-/// The insert_error_filter hook.
-void insert_refusal_filter(request_rec* r);
+void on_insert_error_filter(request_rec* r);
 
 // handler.cpp: the hooks that decide
 
@@ -205,7 +226,7 @@ int on_check_authn(request_rec* r);
 int on_check_authz(request_rec* r);
 int on_note_auth_failure(request_rec* r, const char* auth_type);
 
-// passage.cpp: the hooks around the decision
+// fixups.cpp: the hooks around the decision
 
 int on_post_read_request(request_rec* r);
 int on_post_perdir_config(request_rec* r);

@@ -32,7 +32,7 @@ const char* id_text(request_rec* r, uint64_t id) noexcept {
   return id == 0 ? "" : decimal(r, id);
 }
 
-void tell(request_rec* r, const char* name, std::string_view value) noexcept {
+void set_variable(request_rec* r, const char* name, std::string_view value) noexcept {
   if (value.empty()) {
     apr_table_unset(r->subprocess_env, name);
   } else {
@@ -93,13 +93,13 @@ void register_refusal_filter() {
   ap_register_output_filter(kFilterName, replace_page, nullptr, AP_FTYPE_CONTENT_SET);
 }
 
-void insert_refusal_filter(request_rec* r) {
+void on_insert_error_filter(request_rec* r) {
   RequestState* state = find_state(r);
   if (state == nullptr) return;
   const Answer* answer = state->answer;
-  if (answer == nullptr && state->inner_answer != nullptr) {
+  if (answer == nullptr && state->subrequest_answer != nullptr) {
     // The server gives up a request when its index is refused, with the same status.
-    answer = state->inner_answer;
+    answer = state->subrequest_answer;
     if (r->status == answer->status) announce(r, *answer);
   }
   if (answer == nullptr || r->status != answer->status) return;
@@ -127,9 +127,9 @@ int refuse(request_rec* r, const Decision& decision) noexcept {
   // Told as an error, so that an ErrorDocument gets its chance; the filter makes it the 200 that it is to be.
   answer.status = answer.refusal.status == HTTP_OK ? HTTP_FORBIDDEN : answer.refusal.status;
   auto* noted = new (apr_palloc(r->pool, sizeof(Answer))) Answer(answer);
-  state_of(r)->answer = noted;
+  make_state(r)->answer = noted;
   if (r->main != nullptr) {
-    state_of(r->main)->inner_answer = new (apr_palloc(r->main->pool, sizeof(Answer))) Answer(answer);
+    make_state(r->main)->subrequest_answer = new (apr_palloc(r->main->pool, sizeof(Answer))) Answer(answer);
   }
   announce(r, *noted);
   log_refusal(r, decision, false);
@@ -148,16 +148,16 @@ void log_refusal(request_rec* r, const Decision& decision, bool report_only) noe
 }
 
 void export_environment(request_rec* r, const Decision& decision) noexcept {
-  state_of(r)->told = &decision;
+  make_state(r)->exported = &decision;
   bool known = decision.caller_identified;
   const Caller caller = known ? decision.caller : Caller();
-  tell(r, "TOKENGATE_USER", caller.user.view());
-  tell(r, "TOKENGATE_SERVICE", known ? service_name(caller.service) : std::string_view());
-  tell(r, "TOKENGATE_TOKEN", caller.token_name.view());
-  tell(r, "TOKENGATE_TOKEN_ID", known ? id_text(r, caller.token_id) : "");
-  tell(r, "TOKENGATE_OUTCOME", outcome_name(decision.outcome));
-  tell(r, "TOKENGATE_ACL", decision.acl.view());
-  tell(r, "TOKENGATE_ROUTE", decision.route.view());
+  set_variable(r, "TOKENGATE_USER", caller.user.view());
+  set_variable(r, "TOKENGATE_SERVICE", known ? service_name(caller.service) : std::string_view());
+  set_variable(r, "TOKENGATE_TOKEN", caller.token_name.view());
+  set_variable(r, "TOKENGATE_TOKEN_ID", known ? id_text(r, caller.token_id) : "");
+  set_variable(r, "TOKENGATE_OUTCOME", outcome_name(decision.outcome));
+  set_variable(r, "TOKENGATE_ACL", decision.acl.view());
+  set_variable(r, "TOKENGATE_ROUTE", decision.route.view());
 }
 
 }  // namespace tokengate

@@ -145,7 +145,7 @@ Lease::~Lease() {
   if (slot_ != Store::kNone) store_->give_back(slot_);
 }
 
-void open_store(apr_pool_t* pool, server_rec* main) {
+void on_child_init(apr_pool_t* pool, server_rec* main) {
   const char* path = server_config(main)->store_path;
   if (path == nullptr) return;
   Store* store = nullptr;

@@ -90,8 +90,7 @@ class Lease {
   Reader* reader_ = nullptr;
 };
 
-/// The child_init hook.
-void open_store(apr_pool_t* pool, server_rec* main);
+void on_child_init(apr_pool_t* pool, server_rec* main);
 
 }  // namespace tokengate
 

@@ -1,45 +1,15 @@
-// The phase handlers: request -> core's call -> decision -> what nginx is told.
+// The phase handlers: request -> decision -> what nginx is told.
 #include "module.h"
 
 #include <algorithm>
 #include <array>
-#include <new>
 
 namespace tokengate {
 namespace {
 
-static_assert(std::is_trivially_destructible_v<Decision>, "lives in a pool");
-
-/// What will reach the backend: the path on the wire, as long as nginx would pass that on, and the one it
-/// serves.
-Call call_of(ngx_http_request_t* r) noexcept {
-  Call call;
-  call.method = view(r->method_name);
-  call.served_path = view(r->uri);
-  call.query = view(r->args);
-  if (r == r->main && r->valid_unparsed_uri) {
-    std::string_view target = view(r->unparsed_uri);
-    size_t mark = target.find('?');
-    call.wire_path = target.substr(0, mark);
-    // nginx cuts a fragment off r->args, but passes it on.
-    call.query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
-  }
-  return call;
-}
-
-const Decision* decide(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
-                       const Call& call) noexcept {
-  void* memory = ngx_palloc(r->pool, sizeof(Decision));
-  if (memory == nullptr) return nullptr;
-  Reader* reader = worker_reader();
-  if (reader == nullptr) return new (memory) Decision;  // which is kStoreUnavailable
-  return new (memory)
-      Decision(reader->verify(conf.rules, find_credentials(r, conf, state), connection_of(r), call));
-}
-
 /// NGX_OK: granted. NGX_DECLINED: not ours to decide. NGX_DONE: waiting for the body. Else the status to
 /// answer.
-ngx_int_t judge(ngx_http_request_t* r) noexcept {
+ngx_int_t control_access(ngx_http_request_t* r) noexcept {
   const LocationConf& conf = location_conf(r);
   if (conf.mode == kModeOff) return NGX_DECLINED;
   RequestState* state = make_state(r);
@@ -83,13 +53,13 @@ bool is_ours(std::string_view authorization, uint8_t schemes) noexcept {
 
 /// Judges what a client asked for, and what an internal redirect made of it.
 ngx_int_t access_handler(ngx_http_request_t* r) {
-  return judge(r);
+  return control_access(r);
 }
 
 /// Judges subrequests: they skip the access phase.
 ngx_int_t subrequest_handler(ngx_http_request_t* r) {
   if (r == r->main) return NGX_DECLINED;
-  ngx_int_t rc = judge(r);
+  ngx_int_t rc = control_access(r);
   return rc == NGX_OK ? NGX_DECLINED : rc;  // NGX_OK would end the phase for others, such as limit_req
 }
 

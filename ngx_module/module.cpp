@@ -218,13 +218,19 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
   if (index_variables(cf, conf) != NGX_OK) return NGX_ERROR;
   if (conf->store_path.len > 0) warn_of_store(cf, *conf);
 
-  if (!add_handler(cf, NGX_HTTP_POST_READ_PHASE, clean_received_headers_handler) ||
-      !add_handler(cf, NGX_HTTP_REWRITE_PHASE, clean_redirected_headers_handler) ||
-      !add_handler(cf, NGX_HTTP_PREACCESS_PHASE, subrequest_handler) ||
-      !add_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler) ||
-      !add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, leave_access_handler)) {
-    return NGX_ERROR;
-  }
+  // In the order in which a request meets them.
+  bool added =
+      // When the head of a request was read: forged identity goes before anybody can look at it.
+      add_handler(cf, NGX_HTTP_POST_READ_PHASE, clean_received_headers_handler) &&
+      // The page of an early error begins here: the phase above never saw its request.
+      add_handler(cf, NGX_HTTP_REWRITE_PHASE, clean_redirected_headers_handler) &&
+      // Subrequests skip the access phase; this is the last one before it.
+      add_handler(cf, NGX_HTTP_PREACCESS_PHASE, subrequest_handler) &&
+      // The decision: beside other access modules, so that `satisfy` joins them.
+      add_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler) &&
+      // The first one behind it: whoever let the request pass, its token stays here.
+      add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, leave_access_handler);
+  if (!added) return NGX_ERROR;
   install_refusal_filters();
   return NGX_OK;
 }

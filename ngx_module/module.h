@@ -130,7 +130,16 @@ const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& c
                                     RequestState& state) noexcept;
 /// Who calls, by checks 1 to 7 under the rules of `conf`; null if nobody. Remembered.
 const Caller* identify(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept;
+
+// decide.cpp
+
 Connection connection_of(ngx_http_request_t* r) noexcept;
+/// What will reach the backend: the path on the wire, as long as nginx would pass that on, and the one it
+/// serves. Without the body.
+Call call_of(ngx_http_request_t* r) noexcept;
+/// Decides about the request as it stands now. Lies in r->pool; null if memory is out.
+const Decision* decide(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
+                       const Call& call) noexcept;
 
 // handler.cpp
 

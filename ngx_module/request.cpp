@@ -71,16 +71,6 @@ const Credentials& find_credentials(ngx_http_request_t* r, const LocationConf& c
   return state.credentials;
 }
 
-Connection connection_of(ngx_http_request_t* r) noexcept {
-  Connection connection;
-  connection.client = Address::from_sockaddr(r->connection->sockaddr);
-#if (NGX_HTTP_SSL)
-  connection.tls = r->connection->ssl != nullptr;
-#endif
-  connection.now_unix_s = ngx_time();
-  return connection;
-}
-
 const Caller* identify(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept {
   if (state.identified_conf == &conf) return state.caller;
   state.identified_conf = &conf;

@@ -50,7 +50,7 @@ my $apache = sources('apache_module/*.cpp');
 my @nginx_directives  = $nginx =~ /\{ngx_string\("(tokengate\w*)"\),\s*(?:k\w+|NGX_\w+)\s*\|/g;
 my @nginx_variables   = map {"\$$_"} $nginx =~ /\{ngx_string\("(tokengate_\w+)"\),\s*get_/g;
 my @apache_directives = $apache =~ /AP_INIT_\w+\(\s*"(Tokengate\w+)"/g;
-my @apache_variables  = $apache =~ /tell\(r, "(TOKENGATE_[A-Z_]+)"/g;
+my @apache_variables  = $apache =~ /set_variable\(r, "(TOKENGATE_[A-Z_]+)"/g;
 my @outcomes          = sources('core/result.cpp') =~ /\{"(\w+)",\s*Severity::/g;
 
 check_all('nginx directive',  @nginx_directives);

@@ -1,5 +1,4 @@
-// Finds places that only look protected, by watching AuthType and Require; parses `Require tokengate`.
-#include <cstring>
+// The configuration test: finds places that only look protected, by watching AuthType and Require.
 #include <new>
 #include <string>
 
@@ -106,7 +105,7 @@ const char* note_require(cmd_parms* cmd, void* config, const char* line) {
   return nullptr;
 }
 
-int check_configuration(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main) {
+int on_check_config(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main) {
   // The configuration is read twice at a start; once is enough to hear about it.
   bool testing = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
   bool first = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -157,32 +156,6 @@ int check_configuration(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main)
   }
   if (store_path != nullptr && !quiet) check_store(main, store_path);
   return OK;
-}
-
-const char* parse_need(cmd_parms* cmd, const char* line, const void** parsed) {
-  apr_array_header_t* names = apr_array_make(cmd->pool, 4, sizeof(std::string_view));
-  bool catalog = false;
-  const char* rest = line;
-  for (const char* word = ap_getword_conf(cmd->pool, &rest); *word != '\0';
-       word = ap_getword_conf(cmd->pool, &rest)) {
-    if (std::strcmp(word, "catalog") == 0) {
-      catalog = true;
-    } else if (is_acl_name(word)) {
-      new (apr_array_push(names)) std::string_view(word);
-    } else {
-      return apr_psprintf(
-          cmd->pool, "Require tokengate: \"%s\" is no name of an ACL; use letters, digits, '.', '_' and '-'",
-          word);
-    }
-  }
-  if (catalog && names->nelts > 0) {
-    return "Require tokengate: `catalog` leaves the choice of ACLs to the catalog; name ACLs or `catalog`, "
-           "not both";
-  }
-  auto* need = new (apr_palloc(cmd->pool, sizeof(Need))) Need();
-  need->acls = {reinterpret_cast<const std::string_view*>(names->elts), static_cast<size_t>(names->nelts)};
-  *parsed = need;
-  return nullptr;
 }
 
 }  // namespace tokengate

@@ -70,14 +70,14 @@ bool is_joined(std::string_view value) noexcept {
   return quoted;
 }
 
-Rules rules_of(const DirConfig* config, const Need* need) noexcept {
+Rules rules_of(const DirConfig* config, const Requirement* requirement) noexcept {
   Rules rules;
   if (config->service != kUnset) rules.service = static_cast<Service>(config->service);
   if (config->schemes != kUnset) rules.schemes = static_cast<uint8_t>(config->schemes);
   if (config->key_header != nullptr && *config->key_header != '\0') rules.schemes |= kSchemeKeyHeader;
   rules.plain_http = config->plain_http == 1;
   rules.records_use = config->report_only != 1;
-  if (need != nullptr) rules.required_acls = need->acls;
+  if (requirement != nullptr) rules.required_acls = requirement->acls;
   return rules;
 }
 
@@ -112,7 +112,7 @@ CredentialFields fields_of(request_rec* r, const DirConfig* config) noexcept {
 /// What the headers carry or, once they were removed, what was first found in them.
 Credentials find_credentials(request_rec* r, Reader* reader, const Rules& rules) noexcept {
   Credentials found = reader->read_credentials(rules, fields_of(r, dir_config(r)));
-  Credentials& kept = state_of(initial_request(r))->credentials;
+  Credentials& kept = make_state(initial_request(r))->credentials;
   if (found.state == Credentials::kPresent) kept = found;
   return found.state == Credentials::kAbsent ? kept : found;
 }
@@ -162,20 +162,20 @@ bool carries_token(const request_rec* r, const DirConfig* config, std::string_vi
   return lease.reader()->read_credentials(rules_of(config, nullptr), fields).state != Credentials::kAbsent;
 }
 
-const Decision* judge(request_rec* r, const Need* need) noexcept {
+const Decision* decide(request_rec* r, const Requirement* requirement) noexcept {
   auto* decision = new (apr_palloc(r->pool, sizeof(Decision))) Decision();
   const DirConfig* config = dir_config(r);
   Store* store = server_config(r->server)->store;
   if (store == nullptr) return decision;
 
-  Rules rules = rules_of(config, need);
+  Rules rules = rules_of(config, requirement);
   Connection connection = connection_of(r);
   store->maintain_if_due(connection.now_unix_s);
 
   Call call;
   call.method = view(r->method);
   set_target(r, &call);
-  call.length_and_chunked = state_of(initial_request(r))->length_and_chunked;
+  call.length_and_chunked = make_state(initial_request(r))->length_and_chunked;
   Credentials credentials;
   bool read_body = false;
   {

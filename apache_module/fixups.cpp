@@ -15,46 +15,46 @@ bool equal(const char* a, const char* b) noexcept {
   return a == b || (a != nullptr && b != nullptr && std::strcmp(a, b) == 0);
 }
 
-Passed* note_passed(request_rec* r, const Passed& passed) noexcept {
-  auto* noted = new (apr_palloc(r->pool, sizeof(Passed))) Passed(passed);
+Passage* keep_passage(request_rec* r, const Passage& passed) noexcept {
+  auto* noted = new (apr_palloc(r->pool, sizeof(Passage))) Passage(passed);
   noted->uri = r->uri;
   noted->args = r->args;
   noted->method = r->method;
-  state_of(r)->passed = noted;
+  make_state(r)->passage = noted;
   if (r->main != nullptr) {
     // In the other request's pool, as it may outlive this one's.
-    RequestState* outer = state_of(r->main);
-    auto* inner = new (apr_palloc(r->main->pool, sizeof(Passed))) Passed(*noted);
-    inner->next = outer->inner;
-    outer->inner = inner;
+    RequestState* outer = make_state(r->main);
+    auto* inner = new (apr_palloc(r->main->pool, sizeof(Passage))) Passage(*noted);
+    inner->next = outer->subrequest_passages;
+    outer->subrequest_passages = inner;
   }
   return noted;
 }
 
 /// Lets `r` pass as `decision` says: with the identity, without the token.
 void let_pass(request_rec* r, const Decision& decision, bool identity_only) noexcept {
-  const Decision* told = &decision;
+  const Decision* exported = &decision;
   if (identity_only) {
     auto* granted = new (apr_palloc(r->pool, sizeof(Decision))) Decision(decision);
     granted->outcome = Outcome::kGranted;
     granted->acl.clear();
-    told = granted;
+    exported = granted;
   }
   remove_identity(r);
   remove_credentials(r, dir_config(r), true);
   add_identity(r, decision.caller);
-  export_environment(r, *told);
+  export_environment(r, *exported);
   // mod_cache would take an answer to a request without Authorization for everybody's.
   apr_table_setn(r->subprocess_env, "no-cache", "1");
 }
 
 /// Judges `r` again, in place of a request that passed as `before` says. OK or the refusal's status.
-int judge_again(request_rec* r, const Passed& before) noexcept {
+int decide_again(request_rec* r, const Passage& before) noexcept {
   if (!before.judged) {
     if (dir_config(r)->report_only != 1) remove_credentials(r, dir_config(r), false);
     return OK;
   }
-  const Decision* decision = judge(r, before.need);
+  const Decision* decision = decide(r, before.requirement);
   bool known = decision->outcome == Outcome::kAclDenied || decision->outcome == Outcome::kTargetDenied;
   bool passes = decision->outcome == Outcome::kGranted ||
                 (before.identity_only && known && decision->caller_identified);
@@ -66,18 +66,18 @@ int judge_again(request_rec* r, const Passed& before) noexcept {
 
 /// The request that `r` got its authorization from, if the server did not run the phases again because the
 /// configuration is the same.
-const Passed* inherited_passage(const request_rec* r) noexcept {
+const Passage* inherited_passage(const request_rec* r) noexcept {
   for (const request_rec* before : {r->prev, r->main}) {
     if (before == nullptr || before->per_dir_config != r->per_dir_config) continue;
     const RequestState* state = find_state(before);
-    return state != nullptr ? state->passed : nullptr;
+    return state != nullptr ? state->passage : nullptr;
   }
   return nullptr;
 }
 
-const Passed* inner_passage(const RequestState* state, const char* uri) noexcept {
+const Passage* inner_passage(const RequestState* state, const char* uri) noexcept {
   if (state == nullptr) return nullptr;
-  for (const Passed* passed = state->inner; passed != nullptr; passed = passed->next) {
+  for (const Passage* passed = state->subrequest_passages; passed != nullptr; passed = passed->next) {
     // The server hands over the very string.
     if (passed->uri == uri) return passed;
   }
@@ -87,7 +87,7 @@ const Passed* inner_passage(const RequestState* state, const char* uri) noexcept
 /// What was decided earlier stays visible, for log formats and error pages.
 void inherit_environment(request_rec* r) noexcept {
   const RequestState* before = r->prev != nullptr ? find_state(r->prev) : nullptr;
-  if (before != nullptr && before->told != nullptr) export_environment(r, *before->told);
+  if (before != nullptr && before->exported != nullptr) export_environment(r, *before->exported);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ int on_post_read_request(request_rec* r) {
   // Of Content-Length beside Transfer-Encoding the server has removed the first and given the connection up.
   if (initial && r->proto_num < HTTP_VERSION(2, 0) && r->connection->keepalive == AP_CONN_CLOSE &&
       apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr) {
-    state_of(r)->length_and_chunked = true;
+    make_state(r)->length_and_chunked = true;
   }
   return DECLINED;
 }
@@ -118,7 +118,7 @@ int on_fixups(request_rec* r) {
   if (refused != nullptr && refused->answer != nullptr) remove_credentials(r, dir_config(r->prev), false);
   if (!uses_tokengate(r)) {
     inherit_environment(r);
-    note_passed(r, {});
+    keep_passage(r, {});
     return DECLINED;
   }
   const DirConfig* config = dir_config(r);
@@ -131,30 +131,30 @@ int on_fixups(request_rec* r) {
     return HTTP_INTERNAL_SERVER_ERROR;
   }
   const RequestState* state = find_state(r);
-  Passed passed;
-  if (state != nullptr && state->identified != nullptr) {
+  Passage passed;
+  if (state != nullptr && state->authenticated != nullptr) {
     passed.judged = true;
     passed.identity_only = state->granted == nullptr;
-    passed.need = state->granted != nullptr ? state->granted_for : nullptr;
-    let_pass(r, state->granted != nullptr ? *state->granted : *state->identified, passed.identity_only);
-  } else if (const Passed* before = inherited_passage(r)) {
+    passed.requirement = state->granted != nullptr ? state->granted_by : nullptr;
+    let_pass(r, state->granted != nullptr ? *state->granted : *state->authenticated, passed.identity_only);
+  } else if (const Passage* before = inherited_passage(r)) {
     passed = *before;
-    int status = judge_again(r, *before);
+    int status = decide_again(r, *before);
     if (status != OK) return status;
   } else if (config->report_only != 1) {
     // Let in by another Require: whatever token was sent along is not the backend's business.
     remove_credentials(r, config, false);
   }
   // Whoever lets the request pass, its body cannot go on whole.
-  if (state_of(initial_request(r))->body.lost) return HTTP_REQUEST_ENTITY_TOO_LARGE;
-  note_passed(r, passed);
+  if (make_state(initial_request(r))->body.lost) return HTTP_REQUEST_ENTITY_TOO_LARGE;
+  keep_passage(r, passed);
   return DECLINED;
 }
 
 int on_handler(request_rec* r) {
   if (!is_configured(r)) return DECLINED;
   const RequestState* state = find_state(r);
-  const Passed* passed = state != nullptr ? state->passed : nullptr;
+  const Passage* passed = state != nullptr ? state->passage : nullptr;
   if (passed != nullptr && passed->uri == r->uri && equal(passed->args, r->args) &&
       equal(passed->method, r->method)) {
     return DECLINED;
@@ -168,9 +168,9 @@ int on_handler(request_rec* r) {
                   "tokengate: what would be served was not judged; the request is refused");
     return HTTP_FORBIDDEN;
   }
-  int status = judge_again(r, *passed);
+  int status = decide_again(r, *passed);
   if (status != OK) return status;
-  insert_body_filter(r);
+  on_insert_filter(r);
   return DECLINED;
 }
 
