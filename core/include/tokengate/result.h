@@ -24,7 +24,7 @@ enum class Outcome : uint8_t {
   kAccountSuspended,      ///< check 6: the token's account is suspended
   kTokensDisabled,        ///< check 6: tokens are switched off for the account
   kAddressDenied,         ///< check 7: the client's address is in none of the token's ranges
-  kBadRoute,              ///< check 8: the call is not canonical, or could be read in two ways
+  kBadRoute,              ///< check 8: not canonical, or ambiguous; 10: the catalog has it in other capitals
   kApiRefused,            ///< check 9: this API cannot be called with tokens, or not on this service
   kAclDenied,             ///< check 10: a needed ACL is missing, or a read-only token writes
   kTargetDenied,          ///< check 11: the call names an account that the caller may not act on
