@@ -410,7 +410,7 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
   if (geteuid() != 0) return;  // only root can become somebody else
   constexpr gid_t kGroup = 33;
   StoreFixture fixture;
-  for (const char* file : {"", "/data.mdb", "/lock.mdb", "/acknowledged"}) {
+  for (const char* file : {"", "/data.mdb", "/lock.mdb", "/acknowledged", "/usage.map"}) {
     ck_assert_int_eq(chown((fixture.path() + file).c_str(), 0, kGroup), 0);
   }
   ck_assert_int_eq(chmod(fixture.path().c_str(), 02750), 0);
@@ -420,7 +420,12 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
     if (setgid(kGroup) != 0 || setuid(65534) != 0) return false;
     Environment environment;
     if (environment.open(fixture.path(), Environment::Mode::kWrite) != StoreError::kPermission) return false;
-    if (open((fixture.path() + "/data.mdb").c_str(), O_RDWR) >= 0) return false;
+    for (const char* file : {"/data.mdb", "/acknowledged"}) {
+      if (open((fixture.path() + file).c_str(), O_RDWR) >= 0) return false;
+    }
+    for (const char* file : {"/lock.mdb", "/usage.map"}) {
+      if (open((fixture.path() + file).c_str(), O_RDWR) < 0) return false;
+    }
     return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kNone;
   });
   in_child([&] {

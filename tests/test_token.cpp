@@ -1,6 +1,7 @@
 // Token text and the grammars of names.
 #include "token.h"
 
+#include <map>
 #include <set>
 
 #include "hash.h"
@@ -43,6 +44,26 @@ START_TEST(token_texts_are_32_of_upper_case_and_digits_and_never_repeat) {
     characters.insert(text.begin(), text.begin() + kTokenRandomChars);
   }
   ck_assert_uint_eq(characters.size(), 36);
+}
+END_TEST
+
+START_TEST(every_character_is_as_likely_in_each_of_25_places) {
+  // 36 to the 25th is more than 2 to the 129th. Each byte that there is, once in each place of a text.
+  ck_assert_uint_eq(kTokenRandomChars, 25);
+  std::map<char, unsigned> count;
+  for (unsigned first = 0; first < 256; ++first) {
+    auto next = static_cast<uint8_t>(first);
+    std::string text = make_token_text([&](std::span<uint8_t> out) {
+      for (uint8_t& byte : out) byte = next++;
+      return true;
+    });
+    // What comes first is what the byte makes, or the next one that can be used.
+    if (first < 252) ++count[text[0]];
+    for (size_t i = 1; i < kTokenRandomChars; ++i) ck_assert_int_ne(text[i], text[i - 1]);
+    if (first >= 252) ck_assert_int_eq(text[0], 'A');
+  }
+  ck_assert_uint_eq(count.size(), 36);
+  for (auto [character, times] : count) ck_assert_uint_eq(times, 7);
 }
 END_TEST
 
@@ -155,6 +176,7 @@ Suite* suite() {
   TCase* tcase = tcase_create("token");
   tcase_add_test(tcase, token_text_is_fixed_for_fixed_random_bytes);
   tcase_add_test(tcase, token_texts_are_32_of_upper_case_and_digits_and_never_repeat);
+  tcase_add_test(tcase, every_character_is_as_likely_in_each_of_25_places);
   tcase_add_test(tcase, no_token_without_random_bytes);
   tcase_add_test(tcase, every_single_typing_error_is_noticed);
   tcase_add_test(tcase, foreign_and_impossible_texts_are_told_apart);
