@@ -19,15 +19,18 @@ my $is_root = $> == 0;
 
 subtest 'disk full' => sub {
     my $place = "$folder/small";
-    plan skip_all => 'needs to mount a tmpfs' unless mount_at($place, '-t', 'tmpfs', '-o', 'size=640k,mode=0755', 'tmpfs');
+    plan skip_all => 'needs to mount a tmpfs' unless mount_at($place, '-t', 'tmpfs', '-o', 'size=400k,mode=0755', 'tmpfs');
     my $store = new_store("$place/store");
     with_servers($store, sub (@servers) {
-        my (@made, $failed);
+        my (@made, $failed, %meanwhile);
         for my $i (1 .. 5000) {
+            my $seen = answers(\@servers, $store->{secret}, 1);
+            $meanwhile{"@$seen{qw(kept revoked)}"} = 1;
             my $r = $store->{cli}->run('token', 'create', 'shop', "t$i", '--full-access', '--note', 'n' x 200);
             if ($r->{exit} ne '0') { $failed = $r; last }
             push @made, $r->{stdout} =~ s/\s+\z//r;
         }
+        is(join(', ', keys %meanwhile), 'granted unknown_token', 'decided as before, as the disk fills');
         is($failed->{exit}, 3, 'a change without room is refused after ' . @made);
         like($failed->{stderr}, qr/no space|full/i, 'and says why');
         is($failed->{stdout}, '', 'and gives no secret');
