@@ -4,7 +4,7 @@
 //
 // Input: a byte with the caller, a byte of choices, and then the request: `METHOD TARGET`, header lines, an
 // empty line, the body. The choices: a browser sends it for another site, and says so or names an origin; it
-// comes in at the door for links; it has the fields that the page sends.
+// comes in at the socket for links; it has the fields that the page sends.
 #include "daemon/site.h"
 
 #include <filesystem>
@@ -31,7 +31,7 @@ using namespace tokengate::daemon;
 namespace fs = std::filesystem;
 
 enum Who : uint8_t { kNobody, kWebServer, kPerson, kCpanelToken, kWhmToken, kCpanelGuest, kWhmGuest, kRoot };
-enum Choice : uint8_t { kOtherSite = 1, kNamesOrigin = 2, kLoginDoor = 4, kPageFields = 8 };
+enum Choice : uint8_t { kOtherSite = 1, kNamesOrigin = 2, kLoginSocket = 4, kPageFields = 8 };
 
 constexpr int64_t kNow = 1'800'000'000;
 constexpr int64_t kEnd = kNow + 86'400;  // of the tokens that call
@@ -96,11 +96,12 @@ class World {
     std::string& cookie = cookies_[service];
     if (!cookie.empty()) return cookie;
     HttpRequest request = {"POST", "/", "", {}, R"({"user":"acme","service":")" + service + "\"}", kRootUid};
-    std::string link = nlohmann::json::parse(site_->answer(Door::kLogin, request, kNow).body)["data"]["link"];
+    std::string link =
+        nlohmann::json::parse(site_->answer(Listener::kLogin, request, kNow).body)["data"]["link"];
     request = {"POST", "/tokengate/api/login", "", {}, "", kWebUid};
     add_page_fields(&request, "");
     request.body = R"({"key":")" + link.substr(link.find('=') + 1) + "\"}";
-    HttpReply reply = site_->answer(Door::kWeb, request, kNow);
+    HttpReply reply = site_->answer(Listener::kWeb, request, kNow);
     cookie = reply.headers.at(1).second;
     return cookie = cookie.substr(0, cookie.find(';'));
   }
@@ -248,13 +249,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (other_site && (choices & kNamesOrigin) != 0)
     request.headers.emplace_back("Origin", "https://evil.example");
 
-  const Door door = (choices & kLoginDoor) != 0 ? Door::kLogin : Door::kWeb;
-  const HttpReply reply = world.site().answer(door, request, kNow);
+  const Listener listener = (choices & kLoginSocket) != 0 ? Listener::kLogin : Listener::kWeb;
+  const HttpReply reply = world.site().answer(listener, request, kNow);
   check_reply(reply);
   for (const auto& [name, value] : reply.headers) {
     if (name == "Set-Cookie") world.forget_cookies();
   }
-  const bool known = door == Door::kWeb && (by_token || is_guest || who == kPerson);
+  const bool known = listener == Listener::kWeb && (by_token || is_guest || who == kPerson);
   const auto tells = [&](std::string_view word) {
     return reply.body.find(word) != std::string::npos && !says(word);
   };
