@@ -21,11 +21,19 @@ class Report {
   template <class Words, class... Values>
   bool check(Outcome failure, Outcome result, Words words, const Values&... values) const noexcept {
     bool passed = result == Outcome::kGranted;
-    if (observer_ != nullptr) observer_->checked(passed ? failure : result, passed, words(values...));
+    if (observer_ != nullptr) [[unlikely]]
+      tell(passed ? failure : result, passed, words, values...);
     return passed;
   }
 
  private:
+  /// Apart, so that checks without an observer need no room for the words.
+  template <class Words, class... Values>
+  [[gnu::noinline, gnu::cold]] void tell(Outcome outcome, bool passed, Words words,
+                                         const Values&... values) const noexcept {
+    observer_->checked(outcome, passed, words(values...));
+  }
+
   Observer* observer_;
 };
 

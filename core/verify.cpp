@@ -57,9 +57,10 @@ class Reader::Impl {
   Outcome check_caller(const Rules& rules, const Credentials& credentials, const Connection& connection,
                        const Report& report, TokenRecord* token, Caller* caller) noexcept;
   Outcome find_token(const Credentials& credentials, TokenRecord* token) noexcept;
-  Outcome check_route(const Rules& rules, const Call& call, const Report& report) noexcept;
-  Outcome check_acls(const Rules& rules, const Call& call, const TokenRecord& token, const Report& report,
-                     Decision* decision) noexcept;
+  // Inline, as each is asked once on every request.
+  inline Outcome check_route(const Rules& rules, const Call& call, const Report& report) noexcept;
+  inline Outcome check_acls(const Rules& rules, const Call& call, const TokenRecord& token,
+                            const Report& report, Decision* decision) noexcept;
   Outcome check_required_acls(const Rules& rules, const Call& call, const TokenRecord& token,
                               Decision* decision) noexcept;
   Outcome check_call_acls(const Rules& rules, const RoutedCall& call, const TokenRecord& token,
