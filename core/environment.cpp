@@ -100,6 +100,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   mdb_env_set_mapsize(env_, map_bytes);
   struct stat lock {};
   const bool makes_lock_file = stat(lock_file(path).c_str(), &lock) != 0;
+  lacks_lock_ = mode == Mode::kRead && access(lock_file(path).c_str(), W_OK) != 0 && errno == EROFS;
   // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
   unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
@@ -250,7 +251,7 @@ bool Environment::is_current() const noexcept {
   return env_ != nullptr && stat(data_file(path_).c_str(), &data) == 0 &&
          stat(lock_file(path_).c_str(), &lock) == 0 && data_id_ == FileId{data.st_dev, data.st_ino} &&
          lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_ &&
-         acknowledged_.is_current(path_);
+         !(lacks_lock_ && access(lock_file(path_).c_str(), W_OK) == 0) && acknowledged_.is_current(path_);
 }
 
 void Environment::guard_data() noexcept {

@@ -45,7 +45,8 @@ class Environment {
   void close() noexcept;
   bool is_open() const noexcept { return env_ != nullptr; }
 
-  /// Whether the files at the path are still the ones that were opened, and the data file is not cut short.
+  /// Whether the files at the path are still the ones that were opened, and the data file is not cut short;
+  /// and the lock file, which LMDB does without on a file system that is read-only, has not become writable.
   bool is_current() const noexcept;
 
   /// Whether, since it was opened with kRead, a file turned out to be cut short, or so damaged that reading
@@ -107,6 +108,7 @@ class Environment {
   FileId data_id_;
   FileId lock_id_;
   off_t least_bytes_ = 0;
+  bool lacks_lock_ = false;
   uint32_t found_format_ = 0;        ///< of the store that open() looked at; 0: it did not come that far
   std::atomic<int> system_code_{0};  // readers of several threads may begin at once
 };
