@@ -1,8 +1,11 @@
 // Any bytes as usage.map: what is made of a header and a slot is what a plain reading of them says; and a
-// file full of them is read, written by a worker and taken over by a change of the store without harm.
+// file full of them is read, written by a worker and taken over by a change of the store without harm. As the
+// buffer in memory of a store that is served, they change no decision.
 //
 // Input: a byte of choices, a byte that bounds the times, and then the file. The choices: a header that fits
-// instead of the file's own, few registered ACLs, the file part too.
+// instead of the file's own, few registered ACLs, the file part too, the buffer part too, a buffer of an
+// older usage.map of the store.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,14 +15,16 @@
 #include <string>
 
 #include "fuzz.h"
+#include "tokengate/admin.h"
 #include "usage.h"
 #include "usage_file.h"
+#include "usage_io.h"
 
 namespace {
 
 using namespace tokengate;
 
-enum Choice : uint8_t { kOwnHeader = 1, kFewAcls = 2, kWholeFile = 4 };
+enum Choice : uint8_t { kOwnHeader = 1, kFewAcls = 2, kWholeFile = 4, kBuffer = 8, kOtherFile = 16 };
 
 const StoreId kStoreId = {7, 7, 7};
 constexpr uint64_t kFirstNewId = 3;
@@ -96,11 +101,16 @@ bool try_header(std::string_view bytes) {
   return true;
 }
 
-// In the folder for temporary files, which tests/fuzz/run puts into memory and removes. A store only needs to
-// have a data file for its owner and its group.
-std::string new_store() {
+// In the folder for temporary files, which tests/fuzz/run puts into memory and removes.
+std::string new_folder() {
   std::string path = (std::filesystem::temp_directory_path() / "tokengate-fuzz-XXXXXX").string();
   require(mkdtemp(path.data()) != nullptr, "a temporary folder");
+  return path;
+}
+
+// It only needs to have a data file for its owner and its group.
+std::string new_store() {
+  std::string path = new_folder();
   std::ofstream(path + "/data.mdb") << "";
   return path;
 }
@@ -165,6 +175,94 @@ void try_file(const std::string& store, std::string_view file, const UsageBounds
   if (is_ours && known) require(kept.read(1, bounds, &slot) && slot.count == noted.count, "a note lost");
 }
 
+/// At most a page of it: an input is shorter.
+std::string beginning_of(const std::string& file) {
+  std::string bytes(4096, '\0');
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(stream.gcount()));
+  return bytes;
+}
+
+/// A store with one token, and where the buffer of its usage.map would be.
+struct ServedStore {
+  ServedStore() : path(new_folder() + "/store"), secret("a-secret-that-stays-so") {
+    const Change change = {"fuzz", 1'600'000'000};
+    require(create_store({path, ""}, change).ok(), "a store");
+    Admin admin = std::move(Admin::open(path, Admin::Access::kReadWrite).value);
+    require(admin.create_account(change, {"shop", "", {{"all"}, {}}}).status.ok(), "an account");
+    NewToken token = {.account = "shop", .name = "ci", .full_access = true, .secret = secret};
+    require(admin.create_token(change, token).status.ok(), "a token");
+    Descriptor file(open_usage(usage_file(path), O_RDWR, &usage_map));
+    require(read_usage_header(file.get(), &header), "a usage.map");
+    buffer = usage_buffer_file(header, usage_map.st_ino);
+    notes = beginning_of(usage_file(path));
+  }
+
+  bool grants(Reader& reader, const std::string& text) const {
+    const std::string_view needed[] = {"all"};
+    const std::string authorization = "Bearer " + text;
+    Rules rules;
+    rules.required_acls = needed;
+    Connection connection;
+    connection.tls = true;
+    connection.now_unix_s = 1'700'000'000;
+    Call call;
+    call.method = "GET";
+    call.wire_path = call.served_path = "/x";
+    const Credentials credentials =
+        reader.read_credentials(rules, {.authorization = authorization, .authorization_count = 1});
+    return reader.verify(rules, credentials, connection, call).outcome == Outcome::kGranted;
+  }
+
+  std::string path;
+  std::string secret;
+  std::string buffer;
+  struct stat usage_map {};
+  UsageHeader header;
+  std::string notes;  ///< as they were, at the beginning
+};
+
+/// A process that has ended may have left anything there, and anybody may have put it there.
+void try_buffer(std::string file, uint8_t choices) {
+  static const ServedStore store;
+  if ((choices & kOwnHeader) == 0 && file.size() >= kUsageSlotBytes) {
+    UsageHeader header = store.header;
+    if ((choices & kOtherFile) != 0) ++header.file_id;
+    encode_usage_header(header, file.data());
+  }
+  {
+    const Descriptor made(open(store.buffer.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kUsageMode));
+    require(fchown(made.get(), static_cast<uid_t>(-1), store.usage_map.st_gid) == 0 &&
+                fchmod(made.get(), kUsageMode) == 0 &&
+                write(made.get(), file.data(), file.size()) == static_cast<ssize_t>(file.size()),
+            "a buffer");
+  }
+  {
+    Verifier verifier(store.path);
+    require(verifier.maintain(), "the store is not open");
+    Reader reader(verifier);
+    require(store.grants(reader, store.secret), "a good token refused");
+    require(!store.grants(reader, "a-secret-of-nobody"), "an unknown token granted");
+    require(verifier.maintain(), "the store is not open any more");
+  }
+  UsageHeader header;
+  const bool is_ours = file.size() >= kUsageSlotBytes &&
+                       decode_usage_header(file.substr(0, kUsageSlotBytes), &header) &&
+                       header.store_id == store.header.store_id && header.file_id == store.header.file_id;
+  require(is_ours || beginning_of(store.buffer) == file, "somebody else's file was changed");
+  const std::string notes = beginning_of(usage_file(store.path));
+  require(
+      notes.substr(0, kUsageSlotBytes) == store.notes.substr(0, kUsageSlotBytes) &&
+          std::filesystem::file_size(usage_file(store.path)) == static_cast<size_t>(store.usage_map.st_size),
+      "usage.map is another");
+  unlink(store.buffer.c_str());
+  const Descriptor usage_map(open(usage_file(store.path).c_str(), O_WRONLY | O_CLOEXEC));
+  require(pwrite(usage_map.get(), store.notes.data(), store.notes.size(), 0) ==
+              static_cast<ssize_t>(store.notes.size()),
+          "usage.map as it was");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -186,5 +284,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     try_sum(slot, std::string_view(file).substr(0, kUsageSlotBytes), bounds);
   }
   if ((data[0] & kWholeFile) != 0) try_file(store, file, bounds);
+  if ((data[0] & kBuffer) != 0) try_buffer(file, data[0]);
   return 0;
 }
