@@ -69,7 +69,7 @@ sub tokens_in ($journal) {
 }
 
 wait_for_changes();
-my $rounds = $ENV{TOKENGATE_BACKUPS} // 12;
+my $rounds = $ENV{TOKENGATE_BACKUPS} // 8;
 my @backups;
 for my $round (1 .. $rounds) {
     my $before = entries();

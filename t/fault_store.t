@@ -215,7 +215,7 @@ subtest 'flipped bits under running servers' => sub {
             rename "$data.new", $data or die $!;
             refuses(\@servers, $store, "flipped in every page: $bits") if $bits eq 'the kind';
             my %seen;
-            for my $look (1 .. 8) {
+            for my $look (1 .. 6) {
                 sleep 0.2;
                 my $now = answers(\@servers, $store->{secret}, 1);
                 $seen{$_}{$now->{$_}} = 1 for keys %$now;
