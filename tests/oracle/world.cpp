@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "../usage_leftover.h"
 #include "change.h"
 
 namespace tokengate::oracle {
@@ -98,8 +99,14 @@ World::World(std::string folder) : folder_(std::move(folder)) {
 
 World::~World() {
   close();
+  remove(folder_);
+}
+
+/// On a busy machine not all is out of memory when a store is closed.
+void World::remove(const std::string& folder) {
+  remove_usage_buffers(folder);
   std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  std::filesystem::remove_all(folder, ignored);
 }
 
 void World::close() {
@@ -112,7 +119,7 @@ void World::reset() {
   if (!changed_) return;
   changed_ = false;
   close();
-  if (resets_ > 0) std::filesystem::remove_all(fmt::format("{}/{}", folder_, resets_));
+  if (resets_ > 0) remove(fmt::format("{}/{}", folder_, resets_));
   std::string path = fmt::format("{}/{}", folder_, ++resets_);
   std::filesystem::copy(folder_ + "/first", path, std::filesystem::copy_options::recursive);
   auto opened = Admin::open(path, Admin::Access::kReadWrite, seeded_random(2));

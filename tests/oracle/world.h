@@ -35,6 +35,7 @@ class World {
  private:
   void reset();
   void close();
+  static void remove(const std::string& folder);
   std::string ask(Choices& choices);
 
   std::string folder_;
