@@ -14,7 +14,7 @@ using chars::is_alnum;
 using chars::lower;
 
 /// Whose grammar a byte may stand in. A table, because every request's username and secret go through here.
-enum Grammar : uint8_t { kUsername = 1, kTokenName = 2, kAclName = 4, kSecret = 8, kHeaderName = 16 };
+enum Grammar : uint8_t { kUsername = 1, kTokenName = 2, kAclName = 4, kSecret = 8 };
 
 constexpr std::array<uint8_t, 256> kGrammarsOf = [] {
   std::array<uint8_t, 256> grammars{};
@@ -28,7 +28,6 @@ constexpr std::array<uint8_t, 256> kGrammarsOf = [] {
   allow(kTokenName, "_-");
   allow(kAclName, "._-");
   allow(kSecret, "._~+/=-");
-  allow(kHeaderName, "_-");
   return grammars;
 }();
 
@@ -83,73 +82,6 @@ bool is_note(std::string_view text) noexcept {
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });
-}
-
-bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept {
-  auto fold = [](char c) { return is_alnum(c) ? lower(c) : '-'; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [fold](char x, char y) { return fold(x) == fold(y); });
-}
-
-std::string_view header_name_problem(std::string_view name) noexcept {
-  // Of HTTP (RFC 9110, RFC 9112), and of proxies.
-  static constexpr std::string_view kTaken[] = {"accept",
-                                                "accept-charset",
-                                                "accept-encoding",
-                                                "accept-language",
-                                                "authorization",
-                                                "cache-control",
-                                                "connection",
-                                                "content-encoding",
-                                                "content-language",
-                                                "content-length",
-                                                "content-location",
-                                                "content-range",
-                                                "content-type",
-                                                "cookie",
-                                                "date",
-                                                "depth",
-                                                "destination",
-                                                "expect",
-                                                "forwarded",
-                                                "from",
-                                                "host",
-                                                "if-match",
-                                                "if-modified-since",
-                                                "if-none-match",
-                                                "if-range",
-                                                "if-unmodified-since",
-                                                "keep-alive",
-                                                "max-forwards",
-                                                "origin",
-                                                "overwrite",
-                                                "pragma",
-                                                "proxy-authorization",
-                                                "proxy-connection",
-                                                "range",
-                                                "referer",
-                                                "te",
-                                                "trailer",
-                                                "transfer-encoding",
-                                                "upgrade",
-                                                "user-agent",
-                                                "via",
-                                                "x-forwarded-for",
-                                                "x-forwarded-host",
-                                                "x-forwarded-proto",
-                                                "x-real-ip"};
-  if (name.empty() || !is_alnum(name[0]) || !has_only(name, kHeaderName)) {
-    return "needs the name of a header, of letters, digits, \"-\" and \"_\", such as X-Api-Key";
-  }
-  if (name.size() > kMaxHeaderNameBytes) return "needs a header name of at most 63 characters";
-  bool taken = std::any_of(std::begin(kTaken), std::end(kTaken),
-                           [name](std::string_view other) { return header_names_fold_alike(name, other); });
-  return taken ? "names a header that already has a meaning: choose one of your own, such as X-Api-Key" : "";
-}
-
-bool is_fixed_identity_header(std::string_view name) noexcept {
-  return header_names_fold_alike(name, kServiceHeader) || header_names_fold_alike(name, kTokenHeader) ||
-         header_names_fold_alike(name, kTokenIdHeader) || header_names_fold_alike(name, kSecretSerialHeader);
 }
 
 std::string_view service_name(Service service) noexcept {

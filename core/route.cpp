@@ -121,7 +121,11 @@ bool Finder::find(const Path& path) noexcept {
   if (!is_method(call_.method)) return bad("a method that is not one word of upper case letters");
   if (call_.length_and_chunked) return bad("both Content-Length and Transfer-Encoding");
   if (!path.problem.empty()) return bad(path.problem);
-  if (path.family == PathFamily::kHttp) return add({Api::kHttp, call_.method, path.function, {}}, false, 0);
+  if (path.family == PathFamily::kHttp) {
+    // WebDAV's COPY and MOVE write there (RFC 4918 10.3). Panel calls have no use for it.
+    if (call_.names_destination) return bad("a Destination header: a second path, which nobody judges");
+    return add({Api::kHttp, call_.method, path.function, {}}, false, 0);
+  }
 
   bool whm = service_ == Service::kWhm;
   if (path.family == PathFamily::kExecute && whm) {

@@ -992,6 +992,21 @@ START_TEST(never_needs_a_body_that_it_did_not_ask_for) {
 }
 END_TEST
 
+START_TEST(a_second_path_is_bad_unless_a_panel_call_ignores_it) {
+  Call call;
+  call.method = "COPY";
+  call.names_destination = true;
+  Route route;
+  call.wire_path = call.served_path = "/v1/files/a";
+  find_route(kCpanel, call, &route);
+  ck_assert(route.problem == RouteProblem::kBad);
+  ck_assert_view_eq(route.reason, "a Destination header: a second path, which nobody judges");
+  call.wire_path = call.served_path = "/execute/Email/x";
+  find_route(kCpanel, call, &route);
+  ck_assert_view_eq(calls_of(route), "uapi Email x");
+}
+END_TEST
+
 START_TEST(a_route_is_filled_anew) {
   Call call;
   call.method = "GET";
@@ -1031,6 +1046,7 @@ Suite* suite() {
   tcase_add_test(tcase, scratch_bytes_suffice_and_less_denies);
   tcase_add_test(tcase, tells_where_the_body_is_needed);
   tcase_add_test(tcase, never_needs_a_body_that_it_did_not_ask_for);
+  tcase_add_test(tcase, a_second_path_is_bad_unless_a_panel_call_ignores_it);
   tcase_add_test(tcase, a_route_is_filled_anew);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -141,6 +141,43 @@ START_TEST(knows_the_headers_that_carry_identity) {
 }
 END_TEST
 
+START_TEST(headers_that_change_the_call_are_found_in_any_spelling) {
+  for (const char* changer : {"X-Original-URL", "x-original-url", "X_ORIGINAL_URL", "X-Rewrite-Url",
+                              "SCRIPT_NAME", "Script-Name", "script.name", "X-HTTP-Method-Override",
+                              "x_http_method_override", "X-HTTP-Method", "X-Method-Override"}) {
+    ck_assert_msg(header_changes_call(changer), "%s", changer);
+    ck_assert_msg(!header_name_problem(changer).empty(), "%s", changer);
+  }
+  for (const char* other : {"", "X-Original-URI", "Authorization", "X-Script-Name", "X-HTTP-Method-Overrid",
+                            "X-Method-Override2", "ScriptName", "Content-Length"}) {
+    ck_assert_msg(!header_changes_call(other), "%s", other);
+  }
+  for (size_t size : {size_t{64}, size_t{64 + 14}, size_t{1000}})
+    ck_assert(!header_changes_call(std::string(size, 'x')));
+}
+END_TEST
+
+START_TEST(a_connection_names_no_headers) {
+  struct Row {
+    const char *value, *known;
+    bool complete;
+  };
+  for (const Row& row :
+       {Row{"", "", true}, Row{"close", "close", true}, Row{"Keep-Alive", "keep-alive", true},
+        Row{"Upgrade, HTTP2-Settings", "upgrade,http2-settings", true},
+        Row{"close, X-Tokengate-User", "close", false}, Row{"X_Tokengate_User", "", false},
+        Row{"close;x\tkeep-alive \"upgrade\"", "close,keep-alive,upgrade", false},
+        Row{"close, close,,close", "close", true}, Row{"closed", "", false},
+        Row{"close-x,keep-alive\x80", "keep-alive", false},
+        Row{"http2-settings,upgrade,keep-alive,close,x", "http2-settings,upgrade,keep-alive,close", false}}) {
+    ConnectionOptions options = read_connection_options(row.value);
+    ck_assert_view_eq(options.known.view(), row.known);
+    ck_assert_msg(options.complete == row.complete, "%s", row.value);
+    ck_assert(options.complete || options.known.view().size() < std::string_view(row.value).size());
+  }
+}
+END_TEST
+
 START_TEST(a_realm_is_printable_ascii) {
   ck_assert(is_realm("a \"b\" \\c~") && is_realm(std::string(kMaxRealmBytes, 'r')) &&
             is_realm(kDefaultRealm));
@@ -184,6 +221,8 @@ Suite* suite() {
   tcase_add_test(tcase, header_names_fold_as_cgi_folds_them);
   tcase_add_test(tcase, knows_the_headers_that_carry_identity);
   tcase_add_test(tcase, a_realm_is_printable_ascii);
+  tcase_add_test(tcase, headers_that_change_the_call_are_found_in_any_spelling);
+  tcase_add_test(tcase, a_connection_names_no_headers);
   tcase_add_test(tcase, a_header_of_the_admins_choice_has_no_meaning_yet);
   tcase_add_test(tcase, scheme_names_are_read_in_any_case);
   suite_add_tcase(suite, tcase);

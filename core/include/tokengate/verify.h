@@ -168,6 +168,7 @@ struct Call {
   bool content_type_repeated = false;
   bool content_encoded = false;     ///< a Content-Encoding field is present
   bool length_and_chunked = false;  ///< Content-Length and Transfer-Encoding both present
+  bool names_destination = false;   ///< a Destination field is present: a second path (RFC 4918 10.3)
   /// Working memory for calls whose function is chosen by parameters: at least scratch_bytes() of this call.
   /// May be empty for all others. Its content afterwards means nothing.
   std::span<char> scratch = {};
@@ -272,6 +273,26 @@ class Reader {
   std::unique_ptr<Impl> impl_;
 };
 
+// Headers of a client that must not reach the backend as they came.
+
+/// Whether two header names are one to a backend that folds case and takes whatever is no letter or digit for
+/// the same: CGI does so with `-` and `_` (RFC 3875 4.1.18), PHP with `.` too, others with more. Client
+/// headers for which this holds with an identity header must be removed.
+bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
+
+/// Whether a backend may take a header of this name, folded as above, for another path or method than the
+/// request's own, which was judged: X-Original-URL, X-HTTP-Method-Override and their like. They must be
+/// removed from a request that is granted.
+bool header_changes_call(std::string_view name) noexcept;
+
+/// What a Connection value says of the connection. The other words in it name headers that the next proxy
+/// drops (RFC 9110 7.6.1): a client must not have identity dropped.
+struct ConnectionOptions {
+  Text<48> known;        ///< close, keep-alive, upgrade, http2-settings: those in the value, each once, `a,b`
+  bool complete = true;  ///< no other word is in the value; if one is, `known` is shorter than the value
+};
+ConnectionOptions read_connection_options(std::string_view value) noexcept;
+
 // What a configuration may say: the same on every server. For reading it, not for a request.
 
 inline constexpr size_t kDefaultMaxBodyBytes = size_t{1} << 20;   ///< of a body that can choose the function
@@ -288,11 +309,6 @@ bool is_realm(std::string_view text) noexcept;
 /// directive's name; empty if it can. Headers that servers and backends read for purposes of their own
 /// cannot.
 std::string_view header_name_problem(std::string_view name) noexcept;
-
-/// Whether two header names are one to a backend that folds case and takes whatever is no letter or digit for
-/// the same: CGI does so with `-` and `_` (RFC 3875 4.1.18), PHP with `.` too, others with more. Client
-/// headers for which this holds with an identity header must be removed.
-bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
 
 /// The WWW-Authenticate value of a location: one challenge. `realm` goes into a quoted-string (RFC
 /// 9110 5.6.4). Allocates: build it once, with the configuration.
