@@ -71,6 +71,7 @@ const char* set_schemes(cmd_parms* cmd, void* config, int count, char* const nam
     }
     schemes |= scheme;
   }
+  if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == nullptr) server_config_of(cmd)->schemes |= schemes;
   if (count == 0) return "TokengateSchemes needs at least one of cpanel, whm, bearer and basic";
   static_cast<DirConfig*>(config)->schemes = schemes;
   return nullptr;
@@ -213,6 +214,7 @@ void* create_server_config(apr_pool_t* pool, server_rec*) {
   config->key_headers = apr_array_make(pool, 1, sizeof(const char*));
   config->auth_sections =
       apr_array_make(pool, 4, sizeof(const DirConfig*));  // NOLINT(bugprone-sizeof-expression): of pointers
+  config->doubts = apr_array_make(pool, 1, sizeof(Doubt));
   return config;
 }
 
@@ -222,9 +224,11 @@ void* merge_server_config(apr_pool_t* pool, void* base_config, void* add_config)
   const auto* add = static_cast<const ServerConfig*>(add_config);
   auto* config = make<ServerConfig>(pool);
   config->store_path = base->store_path;
+  config->schemes = base->schemes | add->schemes;
   config->user_headers = apr_array_append(pool, base->user_headers, add->user_headers);
   config->key_headers = apr_array_append(pool, base->key_headers, add->key_headers);
   config->auth_sections = add->auth_sections;
+  config->doubts = add->doubts;
   return config;
 }
 

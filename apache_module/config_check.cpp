@@ -1,4 +1,4 @@
-// The configuration test: finds places that only look protected, by watching AuthType and Require.
+// The configuration test: finds places that only look protected, by watching the directives that decide it.
 #include <new>
 #include <string>
 
@@ -24,12 +24,26 @@ const char* place_of(cmd_parms* cmd) {
              : apr_pstrcat(cmd->pool, line, ", in ", section->directive, " ", section->args, nullptr);
 }
 
-bool is_negated(const cmd_parms* cmd, const char* word) {
-  if (ap_cstr_casecmp(word, "not") == 0) return true;
+ServerConfig* server_config_of(cmd_parms* cmd) {
+  return static_cast<ServerConfig*>(ap_get_module_config(cmd->server->module_config, &tokengate_module));
+}
+
+/// What an .htaccess file says is gone with its request: nothing is noted of it.
+void note_doubt(cmd_parms* cmd, void* section, const char* text) {
+  if (in_htaccess(cmd)) return;
+  *static_cast<Doubt*>(apr_array_push(server_config_of(cmd)->doubts)) = {static_cast<DirConfig*>(section),
+                                                                         place_of(cmd), text};
+}
+
+bool stands_in(const cmd_parms* cmd, const char* name) {
   for (const ap_directive_t* section = cmd->directive; section != nullptr; section = section->parent) {
-    if (ap_cstr_casecmp(section->directive, "<RequireNone") == 0) return true;
+    if (ap_cstr_casecmp(section->directive, name) == 0) return true;
   }
   return false;
+}
+
+bool is_negated(const cmd_parms* cmd, const char* word) {
+  return ap_cstr_casecmp(word, "not") == 0 || stands_in(cmd, "<RequireNone");
 }
 
 /// Whether this provider decides without knowing who is asking. One that is not known here counts as asking.
@@ -86,9 +100,9 @@ const char* note_auth_type(cmd_parms* cmd, void* config, const char* name) {
   dir->where = place_of(cmd);
   // What an .htaccess file says is gone with its request.
   if (!in_htaccess(cmd)) {
-    auto* server =
-        static_cast<ServerConfig*>(ap_get_module_config(cmd->server->module_config, &tokengate_module));
+    ServerConfig* server = server_config_of(cmd);
     *static_cast<const DirConfig**>(apr_array_push(server->auth_sections)) = dir;
+    server->schemes |= kDefaultSchemes;
   }
   return nullptr;
 }
@@ -99,9 +113,31 @@ const char* note_require(cmd_parms* cmd, void* config, const char* line) {
   bool asks = !is_negated(cmd, word) && !needs_no_user(word);
   if (asks) {
     dir->asks = Asks::kSomebody;
+    if (ap_cstr_casecmp(word, kProviderName) == 0) {
+      dir->requires_a_token = true;
+      if (stands_in(cmd, "<Limit"))
+        note_doubt(cmd, dir,
+                   "`Require tokengate` is for the methods of this section only: all others need no token");
+    }
   } else if (dir->asks == Asks::kNothing) {
     dir->asks = Asks::kNoUser;
   }
+  return nullptr;
+}
+
+const char* note_auth_merging(cmd_parms* cmd, void* config, const char* how) {
+  if (ap_cstr_casecmp(how, "Or") == 0)
+    note_doubt(cmd, config,
+               "AuthMerging Or lets in without a token whom a Require of a section above lets in");
+  return nullptr;
+}
+
+const char* note_satisfy(cmd_parms* cmd, void* config, const char* how) {
+  // That it is watched here must not make it known where nobody obeys it.
+  if (ap_find_linked_module("mod_access_compat.c") == nullptr) return "needs mod_access_compat";
+  if (ap_cstr_casecmp(how, "any") == 0)
+    note_doubt(cmd, config,
+               "Satisfy Any lets in without a token whom Allow and Deny let in: without them, everybody");
   return nullptr;
 }
 
@@ -131,6 +167,12 @@ int on_check_config(apr_pool_t*, apr_pool_t*, apr_pool_t*, server_rec* main) {
     }
     // A virtual host without a word about Tokengate has the main server's.
     if (server != main && config == server_config(main)) continue;
+    for (int i = 0; i < config->doubts->nelts && !quiet; ++i) {
+      const Doubt& doubt = APR_ARRAY_IDX(config->doubts, i, Doubt);
+      if (!doubt.section->requires_a_token) continue;
+      ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, server, "tokengate: at %s: %s", doubt.where,
+                   doubt.text);
+    }
     for (int i = 0; i < config->auth_sections->nelts; ++i) {
       const DirConfig* section = APR_ARRAY_IDX(config->auth_sections, i, const DirConfig*);
       if (store_path == nullptr) {

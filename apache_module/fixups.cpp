@@ -41,11 +41,10 @@ void let_pass(request_rec* r, const Decision& decision, bool identity_only) noex
     exported = granted;
   }
   remove_identity(r);
+  remove_call_changers(r);
   remove_credentials(r, dir_config(r), true);
   add_identity(r, decision.caller);
   export_environment(r, *exported);
-  // mod_cache would take an answer to a request without Authorization for everybody's.
-  apr_table_setn(r->subprocess_env, "no-cache", "1");
 }
 
 /// Judges `r` again, in place of a request that passed as `before` says. OK or the refusal's status.
@@ -84,6 +83,19 @@ const Passage* inner_passage(const RequestState* state, const char* uri) noexcep
   return nullptr;
 }
 
+/// The page of an error may be proxied, whoever met the error: a token is not for its backend. A redirect
+/// shares its headers with what it came from, whose configuration says which of them carry one.
+void leave_last_place(request_rec* r) noexcept {
+  if (r->prev == nullptr) return;
+  const DirConfig* last = dir_config(r->prev);
+  if (uses_tokengate(r->prev)) {
+    if (last->report_only != 1) remove_credentials(r, last, false);
+  } else if (r->prev->filename == nullptr && !uses_tokengate(r)) {
+    // It failed before the server knew what it is for: the token may have been meant for any place.
+    remove_all_credentials(r);
+  }
+}
+
 /// What was decided earlier stays visible, for log formats and error pages.
 void inherit_environment(request_rec* r) noexcept {
   const RequestState* before = r->prev != nullptr ? find_state(r->prev) : nullptr;
@@ -112,15 +124,15 @@ int on_post_perdir_config(request_rec* r) {
 
 int on_fixups(request_rec* r) {
   if (!is_configured(r)) return DECLINED;
-  // The page of a refusal may be proxied: the token that was refused is not for its backend. A redirect
-  // shares its headers with what it came from, whose configuration says which of them carry one.
-  const RequestState* refused = r->prev != nullptr ? find_state(r->prev) : nullptr;
-  if (refused != nullptr && refused->answer != nullptr) remove_credentials(r, dir_config(r->prev), false);
+  leave_last_place(r);
   if (!uses_tokengate(r)) {
     inherit_environment(r);
     keep_passage(r, {});
     return DECLINED;
   }
+  // mod_cache would take an answer for everybody's: it looks for Authorization, which is removed, and a
+  // Require beside ours may let in who has none.
+  apr_table_setn(r->subprocess_env, "no-cache", "1");
   const DirConfig* config = dir_config(r);
   if (config->unguarded) {
     ap_log_rerror(

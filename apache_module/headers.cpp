@@ -1,7 +1,4 @@
 // Request headers: a client's copies of ours go, ours come, and the token does not travel on.
-#include <strings.h>
-
-#include <cstring>
 #include <string_view>
 
 #include "module.h"
@@ -17,38 +14,29 @@ bool is_identity_name(const ServerConfig* config, std::string_view name) noexcep
   return false;
 }
 
-/// The first header of `r` with one of our names; null if there is none.
-const char* find_identity(const request_rec* r, const ServerConfig* config) noexcept {
+/// Removes the headers whose names are `unwanted`.
+template <class Unwanted>
+void remove_headers(request_rec* r, Unwanted unwanted) noexcept {
   const apr_array_header_t* headers = apr_table_elts(r->headers_in);
-  const auto* entries = reinterpret_cast<const apr_table_entry_t*>(headers->elts);
   for (int i = 0; i < headers->nelts; ++i) {
-    if (entries[i].key != nullptr && is_identity_name(config, entries[i].key)) return entries[i].key;
+    const char* name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
+    if (name == nullptr || !unwanted(name)) continue;
+    apr_table_unset(r->headers_in, name);  // all of this name, of which the others stand behind
+    --i;
   }
-  return nullptr;
 }
 
-/// What a client may say of its connection. Everything else in the field names headers, which mod_proxy drops
-/// (RFC 9110 7.6.1): a client must not have ours dropped, nor the one that said how to read the body.
-constexpr std::string_view kConnectionOptions[] = {"close", "keep-alive", "upgrade", "http2-settings"};
-
-/// mod_proxy splits the field at blanks, semicolons and quotes, too: so it is not taken apart and put
-/// together again, but made anew from the options that are found in it.
+/// mod_proxy drops the headers that the field names: a client must not have ours dropped, nor the one that
+/// said how to read the body.
 void clean_connection_header(request_rec* r) noexcept {
   const char* value = apr_table_get(r->headers_in, "Connection");
   if (value == nullptr) return;
-  const char* kept = nullptr;
-  for (const char* at = value; *at != '\0';) {
-    size_t size = std::strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
-    for (std::string_view option : kConnectionOptions) {
-      if (size != option.size() || strncasecmp(at, option.data(), size) != 0) continue;
-      kept = kept == nullptr ? option.data() : apr_pstrcat(r->pool, kept, ", ", option.data(), nullptr);
-    }
-    at += size > 0 ? size : 1;
-  }
-  if (kept == nullptr) {
+  const ConnectionOptions options = read_connection_options(value);
+  if (options.complete) return;
+  if (options.known.empty()) {
     apr_table_unset(r->headers_in, "Connection");
   } else {
-    apr_table_setn(r->headers_in, "Connection", kept);
+    apr_table_setn(r->headers_in, "Connection", copy(r, options.known.view()));
   }
 }
 
@@ -97,8 +85,12 @@ void remove_field(request_rec* r, const char* name, std::string_view value) noex
 
 void remove_identity(request_rec* r) noexcept {
   const ServerConfig* config = server_config(r->server);
-  while (const char* name = find_identity(r, config)) apr_table_unset(r->headers_in, name);
+  remove_headers(r, [config](const char* name) { return is_identity_name(config, name); });
   clean_connection_header(r);
+}
+
+void remove_call_changers(request_rec* r) noexcept {
+  remove_headers(r, [](const char* name) { return header_changes_call(name); });
 }
 
 void add_identity(request_rec* r, const Caller& caller) noexcept {
@@ -120,6 +112,18 @@ void remove_credentials(request_rec* r, const DirConfig* config, bool verified) 
   if (config->key_header == nullptr || *config->key_header == '\0') return;
   if (const char* key = apr_table_get(r->headers_in, config->key_header))
     remove_field(r, config->key_header, key);
+}
+
+void remove_all_credentials(request_rec* r) noexcept {
+  const ServerConfig* server = server_config(r->server);
+  if (server->schemes == kSchemeNone) return;
+  auto* any = static_cast<DirConfig*>(create_dir_config(r->pool, nullptr));
+  any->schemes = server->schemes;
+  remove_credentials(r, any, false);
+  for (int i = 0; i < server->key_headers->nelts; ++i) {
+    any->key_header = APR_ARRAY_IDX(server->key_headers, i, const char*);
+    remove_credentials(r, any, false);
+  }
 }
 
 }  // namespace tokengate

@@ -12,11 +12,14 @@ void* field(size_t offset) {
   return reinterpret_cast<void*>(offset);  // NOLINT(performance-no-int-to-ptr)
 }
 
-// AuthType and Require are watched, not replaced: each module that names a directive gets to see it.
+// The first four are watched, not replaced: each module that names a directive gets to see it.
 const command_rec kDirectives[] = {
     AP_INIT_TAKE1("AuthType", note_auth_type, nullptr, OR_AUTHCFG, "`Tokengate` asks for a token"),
     AP_INIT_RAW_ARGS("Require", note_require, nullptr, OR_AUTHCFG,
                      "`tokengate` asks for a token that may make the call; names of ACLs may follow"),
+    AP_INIT_TAKE1("AuthMerging", note_auth_merging, nullptr, OR_AUTHCFG,
+                  "`Or` lets in whom a section above lets in"),
+    AP_INIT_TAKE1("Satisfy", note_satisfy, nullptr, OR_AUTHCFG, "`Any` lets in whom Allow and Deny let in"),
     AP_INIT_TAKE1("TokengateStore", set_store, nullptr, RSRC_CONF, "folder of the token store"),
     AP_INIT_TAKE1("TokengateService", set_service, nullptr, OR_AUTHCFG | RSRC_CONF,
                   "which service's tokens are taken: cpanel or whm"),

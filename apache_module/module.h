@@ -61,19 +61,29 @@ struct DirConfig {
   const char* realm;
 
   Asks asks;
-  bool names_auth_type;  ///< AuthType Tokengate stands here
+  bool names_auth_type;   ///< AuthType Tokengate stands here
+  bool requires_a_token;  ///< `Require tokengate` stands here
   /// AuthType Tokengate came after a Require that needs no user, and no Require came with it.
   bool unguarded;
   const char* where;  ///< file, line and section, for messages; null: unknown
+};
+
+/// A directive that takes something off the `Require tokengate` of its section, if there is one.
+struct Doubt {
+  const DirConfig* section;
+  const char* where;
+  const char* text;
 };
 
 /// Of a virtual host. `store_path` and `store` are the main server's alone.
 struct ServerConfig {
   const char* store_path;
   Store* store;                       ///< in a child: set by child_init
+  int schemes;                        ///< Scheme bits that are on in any section; none: there is none
   apr_array_header_t* key_headers;    ///< const char*: names given with TokengateHeader
   apr_array_header_t* user_headers;   ///< const char*: names given with TokengateUserHeader
   apr_array_header_t* auth_sections;  ///< const DirConfig*: sections with AuthType Tokengate
+  apr_array_header_t* doubts;         ///< Doubt: what may let in whom `Require tokengate` would not
 };
 
 /// What one `Require tokengate` line asks for.
@@ -102,8 +112,10 @@ const ServerConfig* server_config(const server_rec* server) noexcept;
 
 // config_check.cpp
 
-/// Setters of AuthType and Require: they only watch, mod_authn_core and mod_authz_core do the work.
+/// Setters of other modules' directives: they only watch, those modules do the work.
 const char* note_auth_type(cmd_parms* cmd, void* config, const char* name);
+const char* note_auth_merging(cmd_parms* cmd, void* config, const char* how);
+const char* note_satisfy(cmd_parms* cmd, void* config, const char* how);
 const char* note_require(cmd_parms* cmd, void* config, const char* line);
 int on_check_config(apr_pool_t* pool, apr_pool_t* log_pool, apr_pool_t* temp_pool, server_rec* main);
 
@@ -202,10 +214,14 @@ void on_insert_filter(request_rec* r);
 
 /// Removes every client header that a backend could take for one of ours.
 void remove_identity(request_rec* r) noexcept;
+/// Removes what could have a backend run another call than the one that was judged.
+void remove_call_changers(request_rec* r) noexcept;
 void add_identity(request_rec* r, const Caller& caller) noexcept;
 /// Removes what carries the token where `config` is in force, and copies of it in the environment.
 /// `verified`: it let the request pass; else only what looks like a token.
 void remove_credentials(request_rec* r, const DirConfig* config, bool verified) noexcept;
+/// Removes what any place of the virtual host may take for a token.
+void remove_all_credentials(request_rec* r) noexcept;
 
 // refusal.cpp
 

@@ -42,6 +42,7 @@ my @refused = (
     ['trailers', "MergeTrailers on\n<Location /x>\nAuthType Tokengate\nRequire tokengate\n</Location>", 'MergeTrailers on would let a client add'],
     ['second store', 'TokengateStore /tmp/other', 'TokengateStore stands twice'],
     ['store in a virtual host', "<VirtualHost *:1>\nTokengateStore /tmp/other\n</VirtualHost>", 'cannot occur within <VirtualHost> section'],
+    ['Satisfy that nobody obeys', "<Location /x>\nSatisfy Any\n</Location>", 'needs mod_access_compat'],
     ['ACL', "<Location /x>\nAuthType Tokengate\nRequire tokengate e/mail\n</Location>", '"e/mail" is no name of an ACL'],
     ['catalog and ACL', "<Location /x>\nAuthType Tokengate\nRequire tokengate catalog email\n</Location>", 'name ACLs or `catalog`, not both'],
 );
@@ -54,6 +55,7 @@ my ($ok, $said) = says("<Location /x>\nAuthType tokengate\nRequire tokengate\n</
 ok(!$ok && $said =~ /AuthType Tokengate at \S+httpd.conf line \d+, in <Location \/x> needs TokengateStore/, 'refused: no store')
     or diag($said);
 
+my $compat = 'LoadModule access_compat_module /usr/lib/apache2/modules/mod_access_compat.so';
 # [name, configuration, a warning or undef for none]
 my @accepted = (
     ['all at once', join("\n", 'TokengateService whm', 'TokengateSchemes cpanel whm bearer basic', 'TokengateHeader X-Api-Key',
@@ -65,6 +67,15 @@ my @accepted = (
     ['Require all granted beside it', "<Location /x>\nAuthType Tokengate\nRequire all granted\n</Location>", qr/in <Location \/x> protects nothing/],
     ['a Require that only forbids', "<Location /x>\nAuthType Tokengate\n<RequireAll>\nRequire all granted\nRequire not tokengate ftp\n</RequireAll>\n</Location>",
         qr/protects nothing/],
+    ['Require in Limit', "<Location /x>\nAuthType Tokengate\n<Limit GET>\nRequire tokengate\n</Limit>\n</Location>",
+        qr/line \d+, in <Limit GET>: `Require tokengate` is for the methods of this section only/],
+    ['Require in LimitExcept', "<Location /x>\nAuthType Tokengate\n<LimitExcept GET>\nRequire tokengate\n</LimitExcept>\n</Location>", undef],
+    ['AuthMerging Or', "<Location /x>\nAuthMerging Or\nAuthType Tokengate\nRequire tokengate\n</Location>", qr/in <Location \/x>: AuthMerging Or lets in/],
+    ['AuthMerging And', "<Location /x>\nAuthMerging And\nAuthType Tokengate\nRequire tokengate\n</Location>", undef],
+    ['AuthMerging Or elsewhere', "<Location /x>\nAuthMerging Or\nRequire ip 192.0.2.1\n</Location>", undef],
+    ['Satisfy Any', "$compat\n<Location /x>\nAuthType Tokengate\nRequire tokengate\nSatisfy Any\n</Location>", qr/in <Location \/x>: Satisfy Any lets in/],
+    ['Satisfy All', "$compat\n<Location /x>\nAuthType Tokengate\nRequire tokengate\nSatisfy All\n</Location>", undef],
+    ['Satisfy Any elsewhere', "$compat\n<Location /x>\nRequire all granted\nSatisfy Any\n</Location>", undef],
 );
 for (@accepted) {
     my ($name, $text, $warning) = @$_;
@@ -117,6 +128,10 @@ $server->{config}{extra}{apache} = <<~"END";
       AuthType Tokengate
       Require tokengate email
     </Location>
+    <Location "/cached/mixed.html">
+      Require ip 192.0.2.1
+      Require tokengate email
+    </Location>
     <Directory $html/htaccess>
       AllowOverride AuthConfig
     </Directory>
@@ -144,7 +159,8 @@ for my $name (sort keys %outer) {
 $server->{config}{extra}{apache} .= "ProxyPass /cpsess7/ $proxied/cpsess7/\n";
 $server->write_file('html/looks/x.html', 'secret');
 $server->write_file('html/cached/x.html', 'secret');
-utime time - 1000, time - 1000, "$html/cached/x.html";
+$server->write_file('html/cached/mixed.html', 'secret');
+utime time - 1000, time - 1000, "$html/cached/x.html", "$html/cached/mixed.html";
 $server->write_file('html/htaccess/x.html', 'page');
 $server->write_file('html/htaccess/.htaccess', "AuthType Tokengate\nTokengateSchemes bearer\nTokengateHeader off\nTokengateRealm there\nRequire tokengate email\n");
 $server->write_file('html/limited/x.html', 'page');
@@ -207,6 +223,9 @@ for (
 }
 is($server->request('GET /cached/x.html', [$key], site => 'localhost')->status, 200, 'with a cache in front: granted');
 is($server->request('GET /cached/x.html', [], site => 'localhost')->status, 401, 'and the next caller gets nothing from it');
+my $mixed = sub (@headers) { $server->request('GET /cached/mixed.html', [@headers], site => 'localhost')->status };
+is($mixed->('X-Test-Client: 192.0.2.1'), 200, 'with a cache in front: let in by its address');
+is($mixed->(), 401, 'and the next caller gets nothing from it either');
 like($server->request('GET /htaccess/x.html', [], site => 'localhost')->header('WWW-Authenticate'), qr/realm="there"/, 'the realm of .htaccess');
 like($server->request('GET /api/realm/inner/x', [], site => 'localhost')->header('WWW-Authenticate'), qr/realm="inherited"/, 'inherited: realm');
 like($server->error_log, qr/AuthType Tokengate at \S+ line \d+, in <Location "\/looks\/"> is in force, but the Require in force lets everybody in/,
