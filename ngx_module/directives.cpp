@@ -2,6 +2,7 @@
 // right.
 #include "module.h"
 
+#include <algorithm>
 #include <new>
 
 namespace tokengate {
@@ -27,12 +28,24 @@ ServerConf* note_presence(ngx_conf_t* cf) noexcept {
   return conf;
 }
 
-/// A copy of `name`, in the form that requests need; null if memory is out.
-HeaderName* copy_header_name(ngx_conf_t* cf, std::string_view name) noexcept {
-  void* memory = ngx_palloc(cf->pool, sizeof(HeaderName));
+/// `name` in the form that requests need, a HeaderName or more; null if memory is out.
+template <class Header>
+Header* copy_header_name(ngx_conf_t* cf, std::string_view name) noexcept {
+  void* memory = ngx_palloc(cf->pool, sizeof(Header));
   if (memory == nullptr) return nullptr;
-  auto* header = new (memory) HeaderName{};
+  auto* header = new (memory) Header{};
   return make_header_name(cf->pool, name, header) == NGX_OK ? header : nullptr;
+}
+
+/// The index of $http_…, the variable of a header with this name.
+ngx_int_t header_variable_index(ngx_conf_t* cf, const HeaderName& header) noexcept {
+  constexpr std::string_view kPrefix = "http_";
+  ngx_str_t variable{kPrefix.size() + header.name.len, nullptr};
+  variable.data = static_cast<u_char*>(ngx_pnalloc(cf->pool, variable.len));
+  if (variable.data == nullptr) return NGX_ERROR;
+  u_char* end = ngx_cpymem(variable.data, kPrefix.data(), kPrefix.size());
+  std::replace_copy(header.lowcase, header.lowcase + header.name.len, end, u_char{'-'}, u_char{'_'});
+  return ngx_http_get_variable_index(cf, &variable);
 }
 
 struct Choice {
@@ -140,8 +153,12 @@ char* set_key_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
   }
   if (std::string_view problem = header_name_problem(name); !problem.empty())
     return complaint(problem.data());
-  location->key_header = copy_header_name(cf, name);
-  return location->key_header == nullptr ? out_of_memory() : NGX_CONF_OK;
+  auto* header = copy_header_name<KeyHeader>(cf, name);
+  if (header == nullptr) return out_of_memory();
+  header->variable_index = header_variable_index(cf, *header);
+  if (header->variable_index == NGX_ERROR) return out_of_memory();
+  location->key_header = header;
+  return NGX_CONF_OK;
 }
 
 char* set_user_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
@@ -153,7 +170,7 @@ char* set_user_header(ngx_conf_t* cf, ngx_command_t*, void* conf) {
     return complaint(problem.data());
   if (is_fixed_identity_header(name))
     return complaint("names the header of another value: choose one of your own, such as X-User");
-  location->user_header = copy_header_name(cf, name);
+  location->user_header = copy_header_name<HeaderName>(cf, name);
   if (location->user_header == nullptr) return out_of_memory();
 
   if (server->user_headers == nullptr) {

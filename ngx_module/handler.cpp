@@ -26,7 +26,7 @@ ngx_int_t control_access(ngx_http_request_t* r) noexcept {
 
   bool report_only = conf.mode == kModeReportOnly;
   if (decision->outcome == Outcome::kGranted && !report_only) {
-    if (remove_credentials(r, conf, *state, !conf.pass_authorization) != NGX_OK ||
+    if (remove_judged(r, conf, *state) != NGX_OK ||
         inject_identity(r, conf, *state, decision->caller) != NGX_OK) {
       return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -39,8 +39,26 @@ ngx_int_t control_access(ngx_http_request_t* r) noexcept {
   return report_only ? NGX_DECLINED : refuse(r, conf, *state, decision->outcome);
 }
 
-/// Whether an Authorization value is of a scheme that is on here: then it holds a token, or was meant to.
-bool is_ours(std::string_view authorization, uint8_t schemes) noexcept {
+/// A redirect brought the request here, with what it carried where it was before.
+ngx_int_t leave_last_location(ngx_http_request_t* r) noexcept {
+  RequestState* state = find_state(r);
+  if (state != nullptr && state->guarded_conf != nullptr) {
+    const LocationConf& last = *state->guarded_conf;
+    state->guarded_conf = nullptr;
+    if (strip_token(r, last, *state) != NGX_OK) return NGX_ERROR;
+  } else if (r == r->main && !was_in_location(r) && location_conf(r).mode != kModeOn) {
+    // The page of an error that was met before there was a location: it may have been meant for any.
+    state = make_state(r);
+    if (state == nullptr || remove_all_credentials(r, *state) != NGX_OK) return NGX_ERROR;
+  }
+  // Such a page also starts behind the phase that cleans what was received.
+  if (r != r->main || (state != nullptr && state->identity_injected)) return NGX_OK;
+  return clean_headers(r);
+}
+
+}  // namespace
+
+bool is_of_scheme(std::string_view authorization, uint8_t schemes) noexcept {
   std::array<char, 8> lowcase{};
   size_t size = std::min(authorization.find_first_of(" \t"), authorization.size());
   if (size > lowcase.size()) return false;
@@ -49,7 +67,12 @@ bool is_ours(std::string_view authorization, uint8_t schemes) noexcept {
   return (scheme_from_name({lowcase.data(), size}) & schemes) != 0;
 }
 
-}  // namespace
+/// Before anything else in a location, which may end the request at any time.
+ngx_int_t enter_location_handler(ngx_http_request_t* r) {
+  if (!server_conf(r).present) return NGX_DECLINED;
+  bool entered = (!r->internal || leave_last_location(r) == NGX_OK) && note_location(r) == NGX_OK;
+  return entered ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
 
 /// Judges what a client asked for, and what an internal redirect made of it.
 ngx_int_t access_handler(ngx_http_request_t* r) {
@@ -57,7 +80,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) {
 }
 
 /// Judges subrequests: they skip the access phase.
-ngx_int_t subrequest_handler(ngx_http_request_t* r) {
+ngx_int_t preaccess_handler(ngx_http_request_t* r) {
+  // An `if` may have changed whether Tokengate is on.
+  if (server_conf(r).present && note_location(r) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
   if (r == r->main) return NGX_DECLINED;
   ngx_int_t rc = control_access(r);
   return rc == NGX_OK ? NGX_DECLINED : rc;  // NGX_OK would end the phase for others, such as limit_req
@@ -80,7 +105,7 @@ ngx_int_t strip_token(ngx_http_request_t* r, const LocationConf& conf, RequestSt
   find_credentials(r, conf, state);  // an internal redirect to come needs them
   const ngx_table_elt_t* authorization = r->headers_in.authorization;
   bool spent = !conf.pass_authorization && authorization != nullptr &&
-               is_ours(view(authorization->value), conf.rules.schemes);
+               is_of_scheme(view(authorization->value), conf.rules.schemes);
   if (own_request_headers(r, state) != NGX_OK) return NGX_ERROR;
   return remove_credentials(r, conf, state, spent);
 }

@@ -95,10 +95,21 @@ const HeaderName kServiceName = fixed_name(kServiceHeader, "x-tokengate-service"
 const HeaderName kTokenName = fixed_name(kTokenHeader, "x-tokengate-token");
 const HeaderName kTokenIdName = fixed_name(kTokenIdHeader, "x-tokengate-token-id");
 const HeaderName kSecretSerialName = fixed_name(kSecretSerialHeader, "x-tokengate-secret-serial");
+const HeaderName kConnectionName = fixed_name("Connection", "connection");
+const HeaderName kDestinationName = fixed_name("Destination", "destination");
 
 bool is_named(const ngx_table_elt_t& header, const HeaderName& name) noexcept {
   return header.hash == name.hash && header.key.len == name.name.len &&
          ngx_memcmp(header.lowcase_key, name.lowcase, name.name.len) == 0;
+}
+
+/// Where $http_connection is passed on, the next proxy would drop the headers that a client names in it.
+void clean_connection(ngx_str_t* value) noexcept {
+  const ConnectionOptions options = read_connection_options(view(*value));
+  if (options.complete) return;
+  const std::string_view known = options.known.view();
+  *ngx_cpymem(value->data, known.data(), known.size()) = '\0';  // it is shorter than what was there
+  value->len = known.size();
 }
 
 /// $remote_user has no setter, and is worked out from Basic credentials; a value already there is used
@@ -110,6 +121,42 @@ void set_remote_user(ngx_http_request_t* r, RequestState& state, std::string_vie
   value.data = ngx_text(user).data;
   value.valid = 1;
   state.remote_user_set = true;
+}
+
+/// A value worked out while the header was there counts no more. Not for good: subrequests share the values
+/// with a request that may still have its header.
+void forget_header_variable(ngx_http_request_t* r, ngx_int_t index) noexcept {
+  ngx_http_variable_value_t& value = r->variables[index];
+  value = {};
+  value.not_found = 1;
+  value.no_cacheable = 1;
+}
+
+/// Whether `header` is `key`, which may be null. Then the token in it is known or of no use, and it will go.
+bool is_key_header(ngx_http_request_t* r, RequestState& state, const KeyHeader* key,
+                   const ngx_table_elt_t& header) noexcept {
+  if (key == nullptr || !header_names_fold_alike(view(header.key), view(key->name))) return false;
+  state.stripped = true;
+  forget_header_variable(r, key->variable_index);
+  return true;
+}
+
+/// Removes the headers for which `spent` holds, and Authorization if asked.
+template <class Spent>
+ngx_int_t remove_spent(ngx_http_request_t* r, RequestState& state, bool authorization, Spent spent) noexcept {
+  const ngx_table_elt_t* const field = authorization ? r->headers_in.authorization : nullptr;
+  ngx_int_t rc = remove_headers(&r->headers_in.headers, r->pool, [&](const ngx_table_elt_t& header) {
+    return &header == field || spent(header);
+  });
+  if (field == nullptr) return rc;
+  state.stripped = true;
+  forget_header_variable(r, main_conf(r).authorization_index);
+  r->headers_in.authorization = nullptr;
+  // Without the header, nginx forgets whom it read out of it, and leaves the length of the name standing.
+  ngx_str_t& user = r->headers_in.user;
+  if (user.len > 0) set_remote_user(r, state, view(user));
+  user = ngx_str_t{};
+  return rc;
 }
 
 }  // namespace
@@ -150,23 +197,26 @@ bool is_identity_header(const ServerConf& conf, std::string_view name) noexcept 
   });
 }
 
-/// Removes what a client sent under the name of an identity header, whatever becomes of the request.
-ngx_int_t clean_received_headers_handler(ngx_http_request_t* r) {
-  if (!server_conf(r).present) return NGX_DECLINED;
-  return remove_identity(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+ngx_int_t clean_headers(ngx_http_request_t* r) noexcept {
+  const ServerConf& conf = server_conf(r);
+  return remove_headers(&r->headers_in.headers, r->pool, [&conf](ngx_table_elt_t& header) {
+    if (is_named(header, kConnectionName)) clean_connection(&header.value);
+    return is_identity_header(conf, view(header.key));
+  });
 }
 
-/// The same for the page of an error that was met before the phases began: it starts behind the phase above.
-ngx_int_t clean_redirected_headers_handler(ngx_http_request_t* r) {
-  if (!r->internal || r != r->main || !server_conf(r).present) return NGX_DECLINED;
-  RequestState* state = find_state(r);
-  if (state != nullptr && state->refused_conf != nullptr) {
-    const LocationConf& conf = *state->refused_conf;
-    state->refused_conf = nullptr;
-    if (strip_token(r, conf, *state) != NGX_OK) return NGX_HTTP_INTERNAL_SERVER_ERROR;
-  }
-  if (state != nullptr && state->identity_injected) return NGX_DECLINED;
-  return remove_identity(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+/// Whatever becomes of the request.
+ngx_int_t clean_received_headers_handler(ngx_http_request_t* r) {
+  if (!server_conf(r).present) return NGX_DECLINED;
+  return clean_headers(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+bool names_destination(ngx_http_request_t* r) noexcept {
+  bool found = false;
+  for_each_header(r->headers_in.headers, [&](const ngx_table_elt_t& header) {
+    found = found || is_named(header, kDestinationName);
+  });
+  return found;
 }
 
 CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& conf) noexcept {
@@ -185,20 +235,28 @@ CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& co
 
 ngx_int_t remove_credentials(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                              bool authorization) noexcept {
-  const ngx_table_elt_t* spent = authorization ? r->headers_in.authorization : nullptr;
-  const HeaderName* key = conf.key_header;
-  if (spent == nullptr && key == nullptr) return NGX_OK;
-  ngx_int_t rc = remove_headers(&r->headers_in.headers, r->pool, [spent, key](const ngx_table_elt_t& header) {
-    return &header == spent || (key != nullptr && header_names_fold_alike(view(header.key), view(key->name)));
+  if (conf.key_header == nullptr && (!authorization || r->headers_in.authorization == nullptr)) return NGX_OK;
+  return remove_spent(r, state, authorization, [&](const ngx_table_elt_t& header) {
+    return is_key_header(r, state, conf.key_header, header);
   });
-  state.stripped = true;
-  if (spent == nullptr) return rc;
-  r->headers_in.authorization = nullptr;
-  // Without the header, nginx forgets whom it read out of it, and leaves the length of the name standing.
-  ngx_str_t& user = r->headers_in.user;
-  if (user.len > 0) set_remote_user(r, state, view(user));
-  user = ngx_str_t{};
-  return rc;
+}
+
+ngx_int_t remove_judged(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept {
+  return remove_spent(r, state, !conf.pass_authorization, [&](const ngx_table_elt_t& header) {
+    return header_changes_call(view(header.key)) || is_key_header(r, state, conf.key_header, header);
+  });
+}
+
+ngx_int_t remove_all_credentials(ngx_http_request_t* r, RequestState& state) noexcept {
+  const ServerConf& conf = server_conf(r);
+  const ngx_table_elt_t* authorization = r->headers_in.authorization;
+  bool spent = authorization != nullptr && is_of_scheme(view(authorization->value), conf.schemes);
+  return remove_spent(r, state, spent, [&](const ngx_table_elt_t& header) {
+    if (conf.key_headers == nullptr) return false;
+    const auto* keys = static_cast<KeyHeader* const*>(conf.key_headers->elts);
+    return std::any_of(keys, keys + conf.key_headers->nelts,
+                       [&](const KeyHeader* key) { return is_key_header(r, state, key, header); });
+  });
 }
 
 ngx_int_t inject_identity(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,

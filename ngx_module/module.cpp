@@ -84,7 +84,7 @@ void* create_location_conf(ngx_conf_t* cf) {
   conf->service = NGX_CONF_UNSET_UINT;
   conf->schemes = NGX_CONF_UNSET_UINT;
   conf->required = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
-  conf->key_header = static_cast<HeaderName*>(NGX_CONF_UNSET_PTR);
+  conf->key_header = static_cast<KeyHeader*>(NGX_CONF_UNSET_PTR);
   conf->user_header = static_cast<HeaderName*>(NGX_CONF_UNSET_PTR);
   conf->pass_authorization = NGX_CONF_UNSET;
   conf->plain_http = NGX_CONF_UNSET;
@@ -116,6 +116,19 @@ void work_out(ngx_conf_t* cf, LocationConf* conf) {
   conf->challenge.data = ngx_pstrdup(cf->pool, &text);
   if (conf->challenge.data == nullptr) throw std::bad_alloc();
   conf->challenge.len = text.len;
+}
+
+/// Adds what a location that is on takes for credentials to what its server block does. False if memory is
+/// out.
+bool note_credentials(ngx_conf_t* cf, const LocationConf& conf, ServerConf* server) noexcept {
+  if (conf.mode != kModeOn) return true;
+  if (!conf.pass_authorization) server->schemes |= static_cast<uint8_t>(conf.schemes);
+  if (conf.key_header == nullptr) return true;
+  if (server->key_headers == nullptr) server->key_headers = ngx_array_create(cf->pool, 2, sizeof(KeyHeader*));
+  void* slot = server->key_headers != nullptr ? ngx_array_push(server->key_headers) : nullptr;
+  if (slot == nullptr) return false;
+  *static_cast<KeyHeader**>(slot) = conf.key_header;
+  return true;
 }
 
 char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) {
@@ -150,8 +163,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) {
                        "folder in the http block, such as \"tokengate_store /var/lib/tokengate;\"");
     return static_cast<char*>(NGX_CONF_ERROR);
   }
-  const auto* server =
-      static_cast<const ServerConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_tokengate_module));
+  auto* server = static_cast<ServerConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_tokengate_module));
   if (conf->key_header != nullptr && is_identity_header(*server, view(conf->key_header->name))) {
     ngx_conf_log_error(
         NGX_LOG_EMERG, cf, 0,
@@ -160,6 +172,7 @@ char* merge_location_conf(ngx_conf_t* cf, void* parent, void* child) {
         &conf->key_header->name);
     return static_cast<char*>(NGX_CONF_ERROR);
   }
+  if (!note_credentials(cf, *conf, server)) return static_cast<char*>(NGX_CONF_ERROR);
   try {
     work_out(cf, conf);
   } catch (const std::exception&) {
@@ -222,10 +235,11 @@ ngx_int_t postconfigure(ngx_conf_t* cf) {
   bool added =
       // When the head of a request was read: forged identity goes before anybody can look at it.
       add_handler(cf, NGX_HTTP_POST_READ_PHASE, clean_received_headers_handler) &&
-      // The page of an early error begins here: the phase above never saw its request.
-      add_handler(cf, NGX_HTTP_REWRITE_PHASE, clean_redirected_headers_handler) &&
-      // Subrequests skip the access phase; this is the last one before it.
-      add_handler(cf, NGX_HTTP_PREACCESS_PHASE, subrequest_handler) &&
+      // Before anything in a location can end the request. Redirects begin here, the page of an early error
+      // too: the phase above never saw its request.
+      add_handler(cf, NGX_HTTP_REWRITE_PHASE, enter_location_handler) &&
+      // Subrequests skip the access phase; this is the last one before it. And first of all that may fail.
+      add_handler(cf, NGX_HTTP_PREACCESS_PHASE, preaccess_handler) &&
       // The decision: beside other access modules, so that `satisfy` joins them.
       add_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler) &&
       // The first one behind it: whoever let the request pass, its token stays here.

@@ -25,17 +25,26 @@ struct HeaderName {
   ngx_uint_t hash;
 };
 
+/// A header that may carry a bare token.
+struct KeyHeader : HeaderName {
+  ngx_int_t variable_index;  ///< of its $http_…
+};
+
 inline constexpr size_t kVariableCount = 7;
 
 struct MainConf {
   ngx_str_t store_path;  ///< empty: not given
   ngx_int_t remote_user_index;
+  ngx_int_t authorization_index;  ///< of $http_authorization
   std::array<ngx_int_t, kVariableCount> variable_indexes;
 };
 
 struct ServerConf {
   ngx_flag_t present;         ///< any directive of ours stands in this server block or above it
   ngx_array_t* user_headers;  ///< of HeaderName: every tokengate_user_header in it; null: none
+  // Of all its locations that are on: what may hold a token when no location was chosen yet.
+  uint8_t schemes;           ///< Scheme bits; not of those that pass Authorization on
+  ngx_array_t* key_headers;  ///< of KeyHeader*; null: none
   /// Lengths of all identity header names, as bits: most client headers are told apart by this alone.
   uint64_t identity_name_lengths;
 };
@@ -45,7 +54,7 @@ struct LocationConf {
   ngx_uint_t service;
   ngx_uint_t schemes;       ///< Scheme bits of tokengate_schemes
   ngx_array_t* required;    ///< of std::string_view; null: the catalog decides
-  HeaderName* key_header;   ///< null: off
+  KeyHeader* key_header;    ///< null: off
   HeaderName* user_header;  ///< never null after merging
   ngx_flag_t pass_authorization;
   ngx_flag_t plain_http;
@@ -94,9 +103,9 @@ struct RequestState {
 
   Credentials credentials;
   const LocationConf* credentials_conf = nullptr;  ///< under whose rules they were read; null: not yet
-  /// Where the request was refused last: a redirect to an error page must not take the token along. Null:
-  /// never.
-  const LocationConf* refused_conf = nullptr;
+  /// Where the request is, if Tokengate is on there: a redirect, as to an error page, must not take along
+  /// what that location takes for credentials. Else null.
+  const LocationConf* guarded_conf = nullptr;
   bool stripped = false;  ///< `credentials` are all that is left: the headers they came in were removed
 
   const Caller* caller = nullptr;                 ///< identified before the decision; null: nobody
@@ -121,6 +130,10 @@ static_assert(std::is_trivially_destructible_v<RequestState>, "lives in a pool")
 RequestState* find_state(ngx_http_request_t* r) noexcept;
 /// The state of `r`, made if there is none; null if memory is out.
 RequestState* make_state(ngx_http_request_t* r) noexcept;
+/// Notes in which location `r` is now. NGX_ERROR if memory is out.
+ngx_int_t note_location(ngx_http_request_t* r) noexcept;
+/// Whether `r` was ever in a location. An error may be met before one is chosen.
+bool was_in_location(ngx_http_request_t* r) noexcept;
 /// The latest decision on `r`, else on the requests it is a subrequest of, else null.
 const Decision* latest_decision(ngx_http_request_t* r) noexcept;
 
@@ -143,9 +156,12 @@ const Decision* decide(ngx_http_request_t* r, const LocationConf& conf, RequestS
 
 // handler.cpp
 
+ngx_int_t enter_location_handler(ngx_http_request_t* r);
 ngx_int_t access_handler(ngx_http_request_t* r);
-ngx_int_t subrequest_handler(ngx_http_request_t* r);
+ngx_int_t preaccess_handler(ngx_http_request_t* r);
 ngx_int_t leave_access_handler(ngx_http_request_t* r);
+/// Whether an Authorization value is of a scheme in `schemes`: then it holds a token, or was meant to.
+bool is_of_scheme(std::string_view authorization, uint8_t schemes) noexcept;
 /// Removes the credentials that are taken under `conf`, however they turned out. NGX_ERROR if memory is out.
 ngx_int_t strip_token(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept;
 
@@ -159,12 +175,19 @@ bool is_identity_header(const ServerConf& conf, std::string_view name) noexcept;
 void note_identity_names(ServerConf* conf) noexcept;
 
 ngx_int_t clean_received_headers_handler(ngx_http_request_t* r);
-ngx_int_t clean_redirected_headers_handler(ngx_http_request_t* r);
+/// Removes what a client sent under the name of an identity header, and what would have ours removed.
+ngx_int_t clean_headers(ngx_http_request_t* r) noexcept;
 
+/// Whether there is a Destination header: the second path of WebDAV's COPY and MOVE.
+bool names_destination(ngx_http_request_t* r) noexcept;
 CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& conf) noexcept;
 /// Removes the key header and, if asked, Authorization.
 ngx_int_t remove_credentials(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                              bool authorization) noexcept;
+/// What a request that is granted must not take along: its credentials, and headers that change the call.
+ngx_int_t remove_judged(ngx_http_request_t* r, const LocationConf& conf, RequestState& state) noexcept;
+/// What any location of the server block takes for credentials.
+ngx_int_t remove_all_credentials(ngx_http_request_t* r, RequestState& state) noexcept;
 ngx_int_t inject_identity(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                           const Caller& caller) noexcept;
 /// Takes back what an earlier pass injected, and $remote_user with it.

@@ -95,7 +95,6 @@ void log_refusal(ngx_http_request_t* r, RequestState& state, const Decision& dec
 
 ngx_int_t refuse(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,
                  Outcome outcome) noexcept {
-  state.refused_conf = &conf;
   std::string_view path = view(r->valid_unparsed_uri && r == r->main ? r->unparsed_uri : r->uri);
   state.refusal = refusal(outcome, static_cast<RefusalStyle>(conf.refusals), path);
   // To the phase engine a refusal must look like one; the header filter makes a panel's 200 of it.

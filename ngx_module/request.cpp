@@ -30,7 +30,7 @@ RequestState* find_state(ngx_http_request_t* r) noexcept {
   for (ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
     if (cleanup->handler != mark) continue;
     state = static_cast<RequestState*>(cleanup->data);
-    if (state->request != r) continue;
+    if (state == nullptr || state->request != r) continue;
     state->granted = false;
     state->refusal_status = 0;
     state->replace_body = false;
@@ -50,6 +50,26 @@ RequestState* make_state(ngx_http_request_t* r) noexcept {
   state->request = r;
   ngx_http_set_ctx(r, state, ngx_http_tokengate_module);
   return state;
+}
+
+ngx_int_t note_location(ngx_http_request_t* r) noexcept {
+  const LocationConf& conf = location_conf(r);
+  RequestState* state = conf.mode == kModeOn ? make_state(r) : find_state(r);
+  if (state != nullptr) state->guarded_conf = conf.mode == kModeOn ? &conf : nullptr;
+  if (conf.mode == kModeOn) return state != nullptr ? NGX_OK : NGX_ERROR;
+  if (was_in_location(r)) return NGX_OK;
+  // A mark without a state, which is all that is noted of a request in a location that is off.
+  ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(r->pool, 0);
+  if (cleanup == nullptr) return NGX_ERROR;
+  cleanup->handler = mark;
+  return NGX_OK;
+}
+
+bool was_in_location(ngx_http_request_t* r) noexcept {
+  for (const ngx_pool_cleanup_t* cleanup = r->pool->cleanup; cleanup != nullptr; cleanup = cleanup->next) {
+    if (cleanup->handler == mark && cleanup->data == nullptr) return true;
+  }
+  return false;
 }
 
 const Decision* latest_decision(ngx_http_request_t* r) noexcept {

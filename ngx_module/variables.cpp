@@ -111,7 +111,9 @@ ngx_int_t add_variables(ngx_conf_t* cf) {
 ngx_int_t index_variables(ngx_conf_t* cf, MainConf* conf) {
   ngx_str_t remote_user = ngx_string("remote_user");
   conf->remote_user_index = ngx_http_get_variable_index(cf, &remote_user);
-  if (conf->remote_user_index == NGX_ERROR) return NGX_ERROR;
+  ngx_str_t http_authorization = ngx_string("http_authorization");
+  conf->authorization_index = ngx_http_get_variable_index(cf, &http_authorization);
+  if (conf->remote_user_index == NGX_ERROR || conf->authorization_index == NGX_ERROR) return NGX_ERROR;
   for (size_t i = 0; i < kVariableCount; i++) {
     conf->variable_indexes[i] = ngx_http_get_variable_index(cf, &variables[i].name);
     if (conf->variable_indexes[i] == NGX_ERROR) return NGX_ERROR;

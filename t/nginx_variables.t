@@ -36,6 +36,10 @@ my $config = <<"END";
     location /pages/    { tokengate_require reports; ssi on; }
     location /asked/    { auth_request /ask; $to; }
     location = /ask     { internal; tokengate off; proxy_set_header X-Asked-For "\$tokengate_token"; $to; }
+    location /copied/   { tokengate_require reports; tokengate_header X-Api-Key; set \$any "\$http_authorization\$http_x_api_key";
+      proxy_set_header X-Copy "\$http_authorization\$http_x_api_key"; $to; }
+    location /own/      { tokengate off; if (\$http_authorization = "") { return 400; } auth_request /judge; proxy_set_header X-Copy \$http_authorization; $to; }
+    location = /judge   { internal; tokengate_require reports; proxy_set_header X-Copy "\$http_authorization"; $to; }
     location /gone/     { tokengate_require email; error_page 404 /open/page; return 404; }
 END
 
@@ -118,6 +122,19 @@ is("$header{'X-User'} $header{'X-Tier'}", 'shop gold', 'in headers for the backe
 $server->request('GET /asked/x', [cpanel('full')]);
 %header = map {@$_} @{($backend->seen)[0]{headers}};
 is($header{'X-Asked-For'}, 'full', 'in a helper location of the same request');
+
+# Worked out before the token was removed, and asked for after.
+for my $header (cpanel('reports'), 'X-Api-Key: ' . $store->secret('reports')) {
+    $server->request('GET /copied/x', [$header]);
+    my @seen = $backend->seen;
+    is(scalar @seen, 1, 'the backend is asked');
+    my @held = grep { index($_->[1], $store->secret('reports')) >= 0 } @{$seen[0]{headers}};
+    is_deeply(\@held, [], '$http_… of a header with a token is empty once it is removed');
+}
+$server->request('GET /own/x', [cpanel('reports')]);
+my ($judged, $own) = map { my %all = map {@$_} @{$_->{headers}}; $all{'X-Copy'} // '' } $backend->seen;
+is($judged, '', 'also in a subrequest that was judged');
+is("Authorization: $own", cpanel('reports'), 'but not in its parent, which has its header');
 
 my $page = $server->request('GET /pages/mixed.html', [cpanel('reports')])->body;
 like($page, qr/\Ashop:granted:\{/, 'in a page, beside an include that is refused');
