@@ -52,6 +52,12 @@ bool header_changes_call(std::string_view name) noexcept {
 
 ConnectionOptions read_connection_options(std::string_view value) noexcept {
   ConnectionOptions options;
+  // What nearly all clients send: one option alone.
+  if (std::find(std::begin(kConnectionOptions), std::end(kConnectionOptions), value) !=
+      std::end(kConnectionOptions)) {
+    options.known.assign(value);
+    return options;
+  }
   std::array<bool, std::size(kConnectionOptions)> found{};
   // Not split at commas alone: mod_proxy also does at blanks, semicolons and quotes.
   auto is_word = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
