@@ -147,19 +147,19 @@ struct Passage {
   Passage* next = nullptr;
 };
 
-/// Of each request, redirected request and subrequest; lies in its pool. Who writes a field, and who reads
-/// it:
+/// Of each request, redirected request and subrequest; lies in its pool. Who writes a field -> who reads it:
 ///
-///   first_requirement    `Require tokengate`, when asked before authentication -> check_authn, Require
-///   authenticated        check_authn -> Require, check_authz, fixups
-///   granted, granted_by  Require -> fixups
-///   refused              Require -> check_authz
-///   answer               check_authn, check_authz, fixups, handler -> insert_error_filter; fixups of a
-///   redirect subrequest_answer    the same of a subrequest -> insert_error_filter exported whatever decides
-///   -> fixups of a redirect passage              fixups -> handler; fixups of redirects and subrequests
-///   subrequest_passages  fixups of subrequests -> handler
-///   length_and_chunked   post_read_request -> decide()
-///   credentials, body    decide() -> decide(); the body also the input filter and fixups
+/// - first_requirement: `Require tokengate`, when asked before authentication -> check_authn, Require
+/// - authenticated: check_authn -> Require, check_authz, fixups
+/// - granted, granted_by: Require -> fixups
+/// - refused: Require -> check_authz
+/// - answer: check_authn, check_authz, fixups, handler -> insert_error_filter; fixups of a redirect
+/// - subrequest_answer: the same of a subrequest -> insert_error_filter
+/// - exported: whatever decides -> fixups of a redirect
+/// - passage: fixups -> handler; fixups of redirects and subrequests
+/// - subrequest_passages: fixups of subrequests -> handler
+/// - length_and_chunked: post_read_request -> decide()
+/// - credentials, body: decide() -> decide(); the body also the input filter and fixups
 struct RequestState {
   const Requirement* first_requirement = nullptr;
   const Decision* authenticated = nullptr;    ///< made for first_requirement; the caller is known
