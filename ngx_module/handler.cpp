@@ -39,6 +39,12 @@ ngx_int_t control_access(ngx_http_request_t* r) noexcept {
   return report_only ? NGX_DECLINED : refuse(r, conf, *state, decision->outcome);
 }
 
+/// Whether this is the page of an error that was met before there was a location. Not the rewrite of a server
+/// block, though nginx calls the request internal then as well: that leaves the count of redirects alone.
+bool is_early_page(ngx_http_request_t* r) noexcept {
+  return r == r->main && r->uri_changes <= NGX_HTTP_MAX_URI_CHANGES && !was_in_location(r);
+}
+
 /// A redirect brought the request here, with what it carried where it was before.
 ngx_int_t leave_last_location(ngx_http_request_t* r) noexcept {
   RequestState* state = find_state(r);
@@ -46,10 +52,12 @@ ngx_int_t leave_last_location(ngx_http_request_t* r) noexcept {
     const LocationConf& last = *state->guarded_conf;
     state->guarded_conf = nullptr;
     if (strip_token(r, last, *state) != NGX_OK) return NGX_ERROR;
-  } else if (r == r->main && !was_in_location(r) && location_conf(r).mode != kModeOn) {
-    // The page of an error that was met before there was a location: it may have been meant for any.
+  } else if (is_early_page(r) && location_conf(r).mode != kModeOn) {
+    // The request may have been meant for any location.
     state = make_state(r);
-    if (state == nullptr || remove_all_credentials(r, *state) != NGX_OK) return NGX_ERROR;
+    if (state == nullptr) return NGX_ERROR;
+    find_credentials(r, location_conf(r), *state);  // a location that reports judges by them
+    if (remove_all_credentials(r, *state) != NGX_OK) return NGX_ERROR;
   }
   // Such a page also starts behind the phase that cleans what was received.
   if (r != r->main || (state != nullptr && state->identity_injected)) return NGX_OK;

@@ -1,5 +1,5 @@
 # nginx: a request that fails before Tokengate has judged it takes no token to the backend of the error's page, wherever it
-# fails; and applications that are none of Tokengate's keep credentials of their own.
+# fails; and applications that are none of Tokengate's keep credentials of their own, however a request gets to them.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -19,6 +19,16 @@ my $config  = <<~"END";
     error_page 414 /open/page;  # nginx has no path then that a named location could go on with
     location \@page { $pass; }
     if (\$http_x_down) { return 503; }
+    set \$tea 418;
+    if (\$http_x_tea) { return 418; }
+    error_page 418 = \@page;
+    if (\$uri = /unpaid) { return 402; }
+    error_page 402 =200 /reported/unpaid;
+    if (\$uri = /gone) { return 410; }
+    error_page 410 =200 /judged-passed/gone;
+    rewrite ^/old/(.*) /\$1;
+    rewrite ^/older/(.*) /\$1 break;
+    if (\$http_x_move) { rewrite ^ /open/moved; }
 
     location /limited/ { tokengate on; limit_req zone=one; $pass; }
     location /limited-key/ { tokengate on; tokengate_header X-Api-Key; limit_req zone=one; $pass; }
@@ -32,6 +42,13 @@ my $config  = <<~"END";
     location /to-judged/ { tokengate on; tokengate_require ftp; return 418; error_page 418 =200 /judged/; }
     location /small-to-judged/ { tokengate on; client_max_body_size 1; error_page 413 =200 /judged/; }
     location /judged/ { tokengate on; tokengate_require reports; $pass; }
+
+    location /file-to-judged/ { try_files /none \@judged; }
+    location \@judged { tokengate on; tokengate_require reports; $pass; }
+    location /judged-passed/ { tokengate on; tokengate_require reports; tokengate_pass_authorization on; $pass; }
+    location /reported/ { tokengate report_only; tokengate_require reports; proxy_set_header X-Outcome \$tokengate_outcome; $pass; }
+    location /left/ { tokengate on; rewrite ^/left/(.*) /\$1 last; }
+    location /passing/ { rewrite ^/passing/(.*) /\$1 last; }
 
     location /asking/ { auth_request /question; $pass; }
     location = /question { internal; tokengate on; tokengate_require ftp; error_page 403 = /open/answer; $pass; }
@@ -72,6 +89,10 @@ my @cases = (
     ['a long target', "GET /limited/$long", [$panel], 414],
     ['two lengths', 'GET /limited/x', [$panel, 'Content-Length: 1', 'Content-Length: 1'], 400],
     ['a large header', 'GET /limited/x', [$panel, "X-Large: $long"], 400],
+    ['a status of a server block', 'GET /open/x', [$bearer, 'X-Tea: 1'], 200],
+    ['a status of a server block, rewritten before', 'GET /old/limited/x', [$bearer, 'X-Tea: 1'], 200],
+    ['a rewrite of the server block, and return', 'GET /old/down/x', [$bearer], 503],
+    ['a rewrite out of a guarded location', 'GET /left/open/x', [$bearer], 200],
     ['a redirect to another such place', 'GET /moved/x', [$bearer], 503],
 );
 for (@cases) {
@@ -97,7 +118,16 @@ my @kept = (
     ['a status', 'GET /app-by-status/x', [$bearer]],
     ['Tokengate is off by if', 'GET /app-after-if/x?off=1', [$bearer]],
     ['where Authorization is passed on', 'GET /passed/x', [$bearer]],
+    ['a status of a server block, where Authorization is passed on', 'GET /gone', [$bearer]],
     ['a scheme that is off', 'GET /limited/x', ["Authorization: $basic"]],
+    ['a rewrite of the server block', 'GET /old/open/x', [$bearer]],
+    ['a rewrite of the server block, a key', 'GET /old/open/x', [$key]],
+    ['a rewrite of the server block with break', 'GET /older/open/x', [$bearer]],
+    ['a rewrite of the server block with if', 'GET /limited/x', [$bearer, 'X-Move: 1']],
+    ['a rewrite of the server block, then no file', 'GET /old/app/x', [$bearer]],
+    ['a rewrite of a location', 'GET /passing/open/x', [$bearer]],
+    ['a rewrite of both', 'GET /old/passing/open/x', [$bearer]],
+    ['a rewrite of the server block, report only', 'GET /old/reported/x', [$bearer]],
 );
 for (@kept) {
     my ($name, $request, $headers) = @$_;
@@ -109,7 +139,18 @@ for (@kept) {
 # The page of an error may be protected: it is judged by the credentials that came.
 check_granted('a page behind return', $server, $server->request('GET /to-judged/x', [$panel]), user => 'shop', token => 'reports', secret => $token);
 check_granted('a page behind a large body', $server, $server->request('POST /small-to-judged/x', [$panel], @large), user => 'shop', secret => $token);
+check_granted("behind $_", $server, $server->request("GET /$_", [$panel]), user => 'shop', token => 'reports', secret => $token)
+    for qw(old/judged/x old/file-to-judged/x passing/judged/x old/passing/judged/x left/judged/x);
 $backend->seen;
+
+# What only reports still judges by what came.
+for my $path (qw(reported/x old/reported/x unpaid)) {
+    $server->request("GET /$path", [$panel]);
+    my ($seen) = $backend->seen;
+    my ($outcome) = map { $_->[1] } grep { $_->[0] eq 'X-Outcome' } @{$seen->{headers}};
+    is($outcome, 'granted', "report only, $path: judged by the credentials that came");
+    is(takes_along($seen), $path eq 'unpaid' ? 0 : 1, "report only, $path: what reaches the backend");
+}
 
 $server->request('GET /asking/x', [$panel]);
 my @asked = grep { $_->{target} eq '/open/answer' } $backend->seen;
