@@ -2,7 +2,6 @@
 #include "module.h"
 
 #include <algorithm>
-#include <array>
 
 namespace tokengate {
 namespace {
@@ -67,12 +66,9 @@ ngx_int_t leave_last_location(ngx_http_request_t* r) noexcept {
 }  // namespace
 
 bool is_of_scheme(std::string_view authorization, uint8_t schemes) noexcept {
-  std::array<char, 8> lowcase{};
-  size_t size = std::min(authorization.find_first_of(" \t"), authorization.size());
-  if (size > lowcase.size()) return false;
-  std::transform(authorization.begin(), authorization.begin() + size, lowcase.begin(),
-                 [](char c) { return static_cast<char>(ngx_tolower(c)); });
-  return (scheme_from_name({lowcase.data(), size}) & schemes) != 0;
+  // Who reads a token overlooks a tab in front of it, which nginx leaves there.
+  authorization.remove_prefix(std::min(authorization.find_first_not_of(" \t"), authorization.size()));
+  return (scheme_from_name(authorization.substr(0, authorization.find_first_of(" \t"))) & schemes) != 0;
 }
 
 /// Before anything else in a location, which may end the request at any time.

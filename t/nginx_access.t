@@ -87,6 +87,7 @@ my @cases = (
     ['any: allowed by address, without credentials', 'GET /any-allowed/', [], '200, seen as nobody'],
     ['any: allowed by address, a wrong token does not reach the backend', 'GET /any-allowed/', [$wrong], '200, seen as nobody'],
     ['any: allowed by address, a refused token does not either', 'GET /any-allowed/', [$reports], '200, seen as nobody'],
+    ['any: allowed by address, a tab in front of the token', 'GET /any-allowed/', ["Authorization:\tcpanel shop:" . 'W' x 32], '200, seen as nobody'],
     ['any: allowed by address, other credentials do', 'GET /any-allowed/', [$anna], '200, seen as nobody with Basic'],
     ['any: allowed by address, told to pass Authorization', 'GET /any-passing/', [$wrong], '200, seen as nobody with cpanel'],
     ['any: denied by address, a token', 'GET /any-denied/', [$full], '200, seen as shop'],

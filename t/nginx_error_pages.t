@@ -90,6 +90,7 @@ my @cases = (
     ['two lengths', 'GET /limited/x', [$panel, 'Content-Length: 1', 'Content-Length: 1'], 400],
     ['a large header', 'GET /limited/x', [$panel, "X-Large: $long"], 400],
     ['a status of a server block', 'GET /open/x', [$bearer, 'X-Tea: 1'], 200],
+    ['a status of a server block, a tab in front of the token', 'GET /open/x', ["Authorization:\tBearer $token", 'X-Tea: 1'], 200],
     ['a status of a server block, rewritten before', 'GET /old/limited/x', [$bearer, 'X-Tea: 1'], 200],
     ['a rewrite of the server block, and return', 'GET /old/down/x', [$bearer], 503],
     ['a rewrite out of a guarded location', 'GET /left/open/x', [$bearer], 200],
