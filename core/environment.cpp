@@ -120,9 +120,10 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     Map map = map_of(lock_id_, "/lock.mdb");
     if (map.begin != nullptr) lock_guard_.watch(map.begin, map.bytes, true);
   }
-  if (is_cut_short()) {
+  clear_stale_readers();
+  if (StoreError error = check_length(); error != StoreError::kNone) {
     close();
-    return StoreError::kDamaged;
+    return error;
   }
   // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
   if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
@@ -133,7 +134,6 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     close();
     return to_error(system_code_ = code);
   }
-  clear_stale_readers();
   StoreError error = open_tables(mode == Mode::kCreate);
   if (error == StoreError::kNotFound) error = StoreError::kNoStore;
   if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
@@ -156,11 +156,23 @@ StoreError Environment::take_turn() noexcept {
   return StoreError::kNone;
 }
 
-/// Whether pages that the newest commit counts on are missing from the file. Reading one would end the
+/// Begins a transaction, also if another process has grown the map since this one took its size.
+int Environment::begin(unsigned flags, MDB_txn** txn) noexcept {
+  int code = mdb_txn_begin(env_, nullptr, flags, txn);
+  if (code == MDB_MAP_RESIZED) {
+    // Of a size that cannot be mapped, nothing is mapped any more.
+    if (adopt_size() != StoreError::kNone) return system_code_;
+    code = mdb_txn_begin(env_, nullptr, flags, txn);
+  }
+  return system_code_ = code;
+}
+
+/// kDamaged if pages that the newest commit counts on are missing from the file. Reading one would end the
 /// process with SIGBUS.
-bool Environment::is_cut_short() noexcept {
+StoreError Environment::check_length() noexcept {
+  // Keeps the commit's list of free pages as it is.
   MDB_txn* txn = nullptr;
-  const bool is_pinned = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn) == MDB_SUCCESS;
+  if (int code = begin(MDB_RDONLY, &txn); code != MDB_SUCCESS) return to_error(code);
   MDB_envinfo info;
   MDB_stat stat;
   mdb_filehandle_t handle = -1;
@@ -171,14 +183,14 @@ bool Environment::is_cut_short() noexcept {
       mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
     uint64_t whole_pages = static_cast<uint64_t>(file.st_size) / stat.ms_psize;
     is_short = whole_pages <= info.me_last_pgno;
-    if (is_short && is_pinned) {
+    if (is_short) {
       Map map = is_guarded_ ? data_map_ : map_of(data_id_, "/data.mdb");
       is_short = !TreeWalk::fits(map.begin, map.bytes) ||
                  !are_free(map.begin, info.me_last_txnid, whole_pages, info.me_last_pgno);
     }
   }
-  if (is_pinned) mdb_txn_abort(txn);
-  return is_short;
+  mdb_txn_abort(txn);
+  return is_short ? StoreError::kDamaged : StoreError::kNone;
 }
 
 /// Of the data map that there is a file for.
@@ -206,14 +218,8 @@ StoreError Environment::check_format() noexcept {
 
 StoreError Environment::open_tables(bool create) noexcept {
   MDB_txn* txn = nullptr;
-  int code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
-  if (code == MDB_MAP_RESIZED) {
-    // Of a size that cannot be mapped, nothing is mapped any more.
-    StoreError error = adopt_size();
-    if (error != StoreError::kNone) return error;
-    code = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
-  }
-  if (code != MDB_SUCCESS) return to_error(system_code_ = code);
+  int code = begin(create ? 0 : MDB_RDONLY, &txn);
+  if (code != MDB_SUCCESS) return to_error(code);
   const uint64_t id = mdb_txn_id(txn);
   const void* map = data_map_.begin;
   bool sound = map == nullptr || (is_sound_tree(map, pages(), main_table_record(map, id), 0) &&

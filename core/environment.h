@@ -17,6 +17,7 @@
 #include "store.h"
 
 struct MDB_env;
+struct MDB_txn;
 
 namespace tokengate {
 
@@ -80,7 +81,8 @@ class Environment {
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
-  bool is_cut_short() noexcept;
+  int begin(unsigned flags, MDB_txn** txn) noexcept;
+  StoreError check_length() noexcept;
   size_t pages() const noexcept;
 
   MDB_env* env_ = nullptr;

@@ -2,8 +2,13 @@
 // others not.
 #include "free_pages.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "environment.h"
 #include "lmdb_table.h"
@@ -74,11 +79,64 @@ class World {
   }
 };
 
+/// A process that has the store open and `slots` of its reader slots in use, until it is killed.
+class Holder {
+ public:
+  Holder(const std::string& path, unsigned slots) {
+    int ready[2];
+    ck_assert_int_eq(pipe(ready), 0);
+    child_ = fork();
+    if (child_ == 0) {
+      Environment environment;
+      bool ok = environment.open(path, Environment::Mode::kRead) == StoreError::kNone;
+      std::vector<Transaction> held(slots);
+      for (Transaction& transaction : held)
+        ok = ok && transaction.begin_read(environment) == StoreError::kNone;
+      if (write(ready[1], ok ? "y" : "n", 1) == 1) pause();
+      _exit(1);
+    }
+    close(ready[1]);
+    char answer = 0;
+    ck_assert_int_eq(read(ready[0], &answer, 1), 1);
+    close(ready[0]);
+    ck_assert_int_eq(answer, 'y');
+  }
+  ~Holder() { end(); }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+  void end() {
+    if (child_ <= 0) return;
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+    child_ = 0;
+  }
+
+ private:
+  pid_t child_ = 0;
+};
+
 START_TEST(a_store_whose_last_pages_are_free_is_whole) {
   World world;
   ck_assert_uint_le(std::filesystem::file_size(world.data()), world.last_page * kPageBytes);
   ck_assert(world.open(Environment::Mode::kRead) == StoreError::kNone);
   ck_assert(world.open(Environment::Mode::kWrite) == StoreError::kNone);
+}
+END_TEST
+
+/// Slots that dead readers left are taken back before one is needed to tell which pages are free; if all are
+/// in use, nothing is said of the file.
+START_TEST(without_a_reader_slot_it_is_not_called_damaged) {
+  for (bool alive : {false, true}) {
+    World world;
+    // One child keeps the lock file in use, and the other has all slots.
+    Holder user(world.store.path(), 0);
+    Holder hoarder(world.store.path(), kReaderSlots);
+    if (!alive) hoarder.end();
+    StoreError expected = alive ? StoreError::kReadersFull : StoreError::kNone;
+    ck_assert(world.open(Environment::Mode::kRead) == expected);
+    ck_assert(world.open(Environment::Mode::kWrite) == expected);
+  }
 }
 END_TEST
 
@@ -123,6 +181,7 @@ Suite* suite() {
   Suite* suite = suite_create("free_pages");
   TCase* tcase = tcase_create("free_pages");
   tcase_add_test(tcase, a_store_whose_last_pages_are_free_is_whole);
+  tcase_add_test(tcase, without_a_reader_slot_it_is_not_called_damaged);
   tcase_add_test(tcase, without_a_page_in_use_it_is_damaged);
   tcase_add_test(tcase, a_damaged_list_frees_nothing);
   suite_add_tcase(suite, tcase);
