@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <new>
 
+#include "catalog_table.h"
 #include "cursor.h"
 
 namespace tokengate {
@@ -33,6 +34,7 @@ StoreError digest_catalog(Transaction& transaction, Digest* digest) noexcept {
           found.data() != value.data()) {
         return StoreError::kDamaged;
       }
+      if (!is_catalog_key(key)) return StoreError::kDamaged;
       append_catalog_row(&text, key, value);
       former = key;
     }

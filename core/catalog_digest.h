@@ -18,10 +18,11 @@ inline constexpr std::string_view kCatalogDigest = "catalog_digest";
 /// Adds a row, as it is stored, to the text whose SHA-256 is kept.
 void append_catalog_row(std::string* text, Bytes key, Bytes value);
 
-/// Of the rows as they are. kDamaged if not each can be found by its key. Reads all of them.
+/// Of the rows as they are. kDamaged if not each can be found by its key, and that by a look-up of a call.
+/// Reads all of them.
 StoreError digest_catalog(Transaction& transaction, Digest* digest) noexcept;
 
-/// kCatalog unless the rows are those that were loaded. Reads all of them.
+/// kCatalog unless the rows are those that were loaded, under keys that look-ups come to. Reads all of them.
 StoreError check_catalog(Transaction& transaction) noexcept;
 
 }  // namespace tokengate

@@ -212,6 +212,13 @@ bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
   return true;
 }
 
+bool is_catalog_key(std::string_view key) {
+  Api api{};
+  std::string_view module;
+  std::string_view function;
+  return parse_catalog_key(key, &api, &module, &function) && catalog_key(api, module, function) == key;
+}
+
 CatalogMatch find_catalog_row(Transaction& transaction, Cursor& cursor, const RoutedCall& call,
                               CatalogRecord* row) noexcept {
   if (call.api != Api::kHttp) return to_match(find_function(transaction, call, row));

@@ -26,6 +26,10 @@ std::string catalog_key(Api api, std::string_view module, std::string_view funct
 bool parse_catalog_key(std::string_view key, Api* api, std::string_view* module,
                        std::string_view* function) noexcept;
 
+/// Whether look-ups can come to this key: not if it is none, or has the path in other letters than
+/// catalog_key() would give it.
+bool is_catalog_key(std::string_view key);
+
 enum class CatalogMatch : uint8_t {
   kRow,        ///< `*row` is it
   kNone,       ///< the function is unlisted

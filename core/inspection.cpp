@@ -270,6 +270,12 @@ void Inspection::inspect_catalog() {
       return add(Remedy::kByHand,
                  "the catalog's row " + quote(key) + " cannot be read; " + std::string(kLoadCatalog));
     }
+    if (!is_catalog_key(key)) {
+      add(Remedy::kByHand, "the catalog's row " + std::string(api_name(api)) + " " + std::string(module) +
+                               " " + std::string(function) +
+                               " is spelled as no request leads to it. Servers refuse every request until "
+                               "the catalog is loaded again with `tokengate catalog load`");
+    }
     const Tables::AclNames& names = acl_names_[static_cast<size_t>(acl_service(api))];
     CatalogAcl acl;
     while (next_catalog_acl(&record.acls, &acl)) {
