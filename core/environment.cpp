@@ -223,7 +223,7 @@ StoreError Environment::open_tables(bool create) noexcept {
   const uint64_t id = mdb_txn_id(txn);
   const void* map = data_map_.begin;
   bool sound = map == nullptr || (is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
-                                  is_sound_tree(map, pages(), free_table_record(map, id), MDB_INTEGERKEY));
+                                  is_sound_free_table(map, pages(), id));
   StoreError error = !sound ? StoreError::kDamaged : create ? StoreError::kNone : check_commit(env_, txn);
   if (error != StoreError::kNone) {
     mdb_txn_abort(txn);

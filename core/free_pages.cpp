@@ -52,7 +52,7 @@ class FreeList {
 bool are_free(const void* map, uint64_t commit, uint64_t first, uint64_t last) noexcept {
   const char* begin = static_cast<const char*>(map);
   const std::string_view record = free_table_record(begin, commit);
-  if (!is_sound_tree(map, first, record, load<uint16_t>(record.data() + kTableFlagsAt))) return false;
+  if (!is_sound_free_table(map, first, commit)) return false;
   auto depth = load<uint16_t>(record.data() + kDepthAt);
   if (depth == 0) return false;
   return FreeList(begin, first, last).count(load<uint64_t>(record.data() + kRootAt), depth) ==

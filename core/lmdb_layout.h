@@ -47,6 +47,9 @@ inline constexpr size_t kBranchPagesAt = 8;
 inline constexpr size_t kLeafPagesAt = 16;
 inline constexpr size_t kRootAt = 40;
 inline constexpr uint16_t kIntegerKeys = 8;
+// In the record of the free pages also how the program that made the file had it open: at a fixed address, or
+// as a file without a folder (mdb_copy -n, mdb_load -n).
+inline constexpr uint16_t kOpenedWith = 0x4001;
 inline constexpr unsigned kMostDepth = 32;  // LMDB's own bound
 inline constexpr size_t kMostKeyBytes = 511;
 

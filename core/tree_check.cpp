@@ -89,4 +89,10 @@ bool is_sound_tree(const void* map, size_t pages, std::string_view record, uint1
   return TreeCheck(static_cast<const char*>(map), pages, branches + leaves).check(root, depth);
 }
 
+bool is_sound_free_table(const void* map, size_t pages, uint64_t commit) noexcept {
+  std::string_view record = free_table_record(map, commit);
+  const unsigned opened_with = load<uint16_t>(record.data() + kTableFlagsAt) & kOpenedWith;
+  return is_sound_tree(map, pages, record, static_cast<uint16_t>(kIntegerKeys | opened_with));
+}
+
 }  // namespace tokengate

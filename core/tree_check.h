@@ -19,6 +19,8 @@ std::string_view free_table_record(const void* map, uint64_t commit) noexcept;
 /// `record` is of a table with the `flags` that it was made with, in the first `pages` pages of the map,
 /// which an open read transaction keeps from changing. What values and keys say is not looked at.
 bool is_sound_tree(const void* map, size_t pages, std::string_view record, uint16_t flags) noexcept;
+/// The same of the table in which LMDB notes which pages each commit let go of.
+bool is_sound_free_table(const void* map, size_t pages, uint64_t commit) noexcept;
 
 }  // namespace tokengate
 

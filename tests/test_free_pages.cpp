@@ -153,6 +153,23 @@ START_TEST(without_a_page_in_use_it_is_damaged) {
 }
 END_TEST
 
+/// As `mdb_copy -n -c` makes it: in the record of the free pages LMDB notes that.
+START_TEST(a_copy_of_the_file_alone_is_whole) {
+  StoreFixture store;
+  store.admin = {};
+  TempFolder copy;
+  MDB_env* env = nullptr;
+  ck_assert_lmdb(mdb_env_create(&env));
+  ck_assert_lmdb(mdb_env_open(env, (store.path() + "/data.mdb").c_str(), MDB_NOSUBDIR | MDB_RDONLY, 0600));
+  ck_assert_lmdb(mdb_env_copy2(env, (copy.path() + "/data.mdb").c_str(), MDB_CP_COMPACT));
+  mdb_env_close(env);
+  for (Environment::Mode mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
+    Environment environment;
+    ck_assert(environment.open(copy.path(), mode) == StoreError::kNone);
+  }
+}
+END_TEST
+
 START_TEST(a_damaged_list_frees_nothing) {
   World world;
   FileBytes file(world.data());
@@ -183,6 +200,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_store_whose_last_pages_are_free_is_whole);
   tcase_add_test(tcase, without_a_reader_slot_it_is_not_called_damaged);
   tcase_add_test(tcase, without_a_page_in_use_it_is_damaged);
+  tcase_add_test(tcase, a_copy_of_the_file_alone_is_whole);
   tcase_add_test(tcase, a_damaged_list_frees_nothing);
   suite_add_tcase(suite, tcase);
   return suite;
