@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,10 +50,16 @@ int set_mode(const std::string& file, mode_t mode, gid_t group) noexcept {
   return 0;
 }
 
+/// Then LMDB reads without its lock file, be it there or not.
+bool is_read_only(const std::string& path) noexcept {
+  struct statvfs found {};
+  return statvfs(path.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
+}
+
 /// Whether the content is that of the commit which it is said to be of. Damage to the number of the commit
 /// before may make it look like the next one. But each change lets go of pages, and LMDB notes under its
 /// number which; only a new file, or a copy that LMDB made, begins with a commit that changed nothing.
-StoreError check_commit(MDB_env* env, MDB_txn* txn) noexcept {
+StoreError check_number(MDB_env* env, MDB_txn* txn) noexcept {
   constexpr MDB_dbi kFreeTable = 0;
   const uint64_t id = mdb_txn_id(txn);
   MDB_cursor* cursor = nullptr;
@@ -100,7 +107,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   mdb_env_set_mapsize(env_, map_bytes);
   struct stat lock {};
   const bool makes_lock_file = stat(lock_file(path).c_str(), &lock) != 0;
-  lacks_lock_ = mode == Mode::kRead && access(lock_file(path).c_str(), W_OK) != 0 && errno == EROFS;
+  lacks_lock_ = mode == Mode::kRead && is_read_only(path);
   // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
   unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
@@ -216,18 +223,30 @@ StoreError Environment::check_format() noexcept {
   return version == kFormatVersion ? StoreError::kNone : StoreError::kVersion;
 }
 
-StoreError Environment::open_tables(bool create) noexcept {
-  MDB_txn* txn = nullptr;
-  int code = begin(create ? 0 : MDB_RDONLY, &txn);
-  if (code != MDB_SUCCESS) return to_error(code);
-  const uint64_t id = mdb_txn_id(txn);
+/// Whether LMDB may be let near what `txn` sees.
+StoreError Environment::check_commit(MDB_txn* txn) noexcept {
   const void* map = data_map_.begin;
-  bool sound = map == nullptr || (is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
-                                  is_sound_free_table(map, pages(), id));
-  StoreError error = !sound ? StoreError::kDamaged : create ? StoreError::kNone : check_commit(env_, txn);
-  if (error != StoreError::kNone) {
+  const uint64_t id = mdb_txn_id(txn);
+  if (map != nullptr && !(is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
+                          is_sound_free_table(map, pages(), id))) {
+    return StoreError::kDamaged;
+  }
+  return check_number(env_, txn);
+}
+
+StoreError Environment::open_tables(bool create) noexcept {
+  // LMDB looks first which commit is the newest and then what it has. With two more made in between, that
+  // looks like damage.
+  constexpr int kTries = 3;
+  MDB_txn* txn = nullptr;
+  int code = MDB_SUCCESS;
+  for (int tries = 1;; ++tries) {
+    code = begin(create ? 0 : MDB_RDONLY, &txn);
+    if (code != MDB_SUCCESS) return to_error(code);
+    StoreError error = create ? StoreError::kNone : check_commit(txn);
+    if (error == StoreError::kNone) break;
     mdb_txn_abort(txn);
-    return error;
+    if (tries == kTries) return error;
   }
   for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
     code = mdb_dbi_open(txn, kTables[i].name, kTables[i].flags | (create ? MDB_CREATE : 0), &tables_[i]);
@@ -254,10 +273,11 @@ void Environment::close() noexcept {
 bool Environment::is_current() const noexcept {
   struct stat data {};
   struct stat lock {};
-  return env_ != nullptr && stat(data_file(path_).c_str(), &data) == 0 &&
-         stat(lock_file(path_).c_str(), &lock) == 0 && data_id_ == FileId{data.st_dev, data.st_ino} &&
+  if (env_ == nullptr || stat(data_file(path_).c_str(), &data) != 0) return false;
+  const bool has_lock = stat(lock_file(path_).c_str(), &lock) == 0;
+  return (has_lock || lacks_lock_) && data_id_ == FileId{data.st_dev, data.st_ino} &&
          lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_ &&
-         !(lacks_lock_ && access(lock_file(path_).c_str(), W_OK) == 0) && acknowledged_.is_current(path_);
+         !(lacks_lock_ && !is_read_only(path_)) && acknowledged_.is_current(path_);
 }
 
 void Environment::guard_data() noexcept {

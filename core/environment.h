@@ -47,7 +47,7 @@ class Environment {
   bool is_open() const noexcept { return env_ != nullptr; }
 
   /// Whether the files at the path are still the ones that were opened, and the data file is not cut short;
-  /// and the lock file, which LMDB does without on a file system that is read-only, has not become writable.
+  /// and a file system that was read-only, on which LMDB does without the lock file, still is.
   bool is_current() const noexcept;
 
   /// Whether, since it was opened with kRead, a file turned out to be cut short, or so damaged that reading
@@ -83,6 +83,7 @@ class Environment {
   StoreError take_turn() noexcept;
   int begin(unsigned flags, MDB_txn** txn) noexcept;
   StoreError check_length() noexcept;
+  StoreError check_commit(MDB_txn* txn) noexcept;
   size_t pages() const noexcept;
 
   MDB_env* env_ = nullptr;

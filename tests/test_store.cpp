@@ -1,8 +1,10 @@
 // The LMDB layer with a real LMDB: opening, modes, growth by another process, killed readers.
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -373,6 +375,31 @@ START_TEST(a_replaced_or_shortened_data_file_is_noticed) {
 }
 END_TEST
 
+START_TEST(a_store_on_a_read_only_file_system_stays_open) {
+  if (geteuid() != 0) return;
+  for (bool has_lock : {true, false}) {
+    TempFolder folder;
+    const std::string path = make_environment(folder);
+    if (!has_lock) unlink((path + "/lock.mdb").c_str());
+    in_child([&] {
+      const char* place = path.c_str();
+      // A mount of this process's own; not every machine lets it have one.
+      if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          mount(place, place, nullptr, MS_BIND, nullptr) != 0) {
+        return true;
+      }
+      if (mount(nullptr, place, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return false;
+      Environment environment;
+      if (environment.open(path, Environment::Mode::kRead) != StoreError::kNone) return false;
+      if (!environment.is_current()) return false;
+      if (mount(nullptr, place, nullptr, MS_REMOUNT | MS_BIND, nullptr) != 0) return false;
+      // Others may write now, and would not see this reader.
+      return !environment.is_current();
+    });
+  }
+}
+END_TEST
+
 START_TEST(store_files_have_the_modes_that_protect_them) {
   umask(0077);  // whatever the caller's
   StoreFixture fixture;
@@ -528,6 +555,7 @@ Suite* suite() {
   tcase_add_test(tcase, a_killed_reader_leaves_no_slot_behind);
   tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
   tcase_add_test(tcase, a_replaced_or_shortened_data_file_is_noticed);
+  tcase_add_test(tcase, a_store_on_a_read_only_file_system_stays_open);
   tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
   tcase_add_test(tcase, a_lock_file_that_was_lost_comes_back_for_the_group);
   tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
