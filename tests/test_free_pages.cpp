@@ -197,6 +197,7 @@ END_TEST
 Suite* suite() {
   Suite* suite = suite_create("free_pages");
   TCase* tcase = tcase_create("free_pages");
+  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, a_store_whose_last_pages_are_free_is_whole);
   tcase_add_test(tcase, without_a_reader_slot_it_is_not_called_damaged);
   tcase_add_test(tcase, without_a_page_in_use_it_is_damaged);
