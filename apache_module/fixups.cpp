@@ -90,10 +90,12 @@ void leave_last_place(request_rec* r) noexcept {
   const DirConfig* last = dir_config(r->prev);
   if (uses_tokengate(r->prev)) {
     if (last->report_only != 1) remove_credentials(r, last, false);
-  } else if (r->prev->filename == nullptr && !uses_tokengate(r)) {
-    // It failed before the server knew what it is for: the token may have been meant for any place.
-    remove_all_credentials(r);
+    return;
   }
+  const RequestState* before = find_state(r->prev);
+  bool reached_fixups = before != nullptr && before->passage != nullptr;
+  // It may have failed before the server knew what it is for: the token may have been meant for any place.
+  if (!reached_fixups && !uses_tokengate(r)) remove_all_credentials(r);
 }
 
 /// What was decided earlier stays visible, for log formats and error pages.

@@ -15,6 +15,10 @@ my $backend = Tokengate::Backend->new('http', $folder);
 my $proxied = 'http://127.0.0.1:' . $backend->port;
 my $server  = Tokengate::Apache->new(store => $store->path, sites => [], backend => $backend);
 
+my $files = $server->folder . '/html/files';
+mkdir $files or die $!;
+symlink '/etc/hostname', "$files/link" or die $!;
+
 $server->{config}{extra}{apache} = <<~"END";
     LoadModule access_compat_module /usr/lib/apache2/modules/mod_access_compat.so
     SetEnvIf Authorization (.+) COPY=\$1
@@ -26,8 +30,6 @@ $server->{config}{extra}{apache} = <<~"END";
     ProxyPass /denied/ $proxied/denied/
     ProxyPass /passed/ $proxied/passed/
     ProxyPass /judged/ $proxied/judged/
-    RewriteEngine on
-    RewriteRule ^/forbidden/ - [F]
     <LocationMatch "^/(denied|passed)/">
       AuthType Tokengate
       TokengateHeader X-Api-Key
@@ -38,10 +40,13 @@ $server->{config}{extra}{apache} = <<~"END";
     <Location "/passed/">
       TokengatePassAuthorization on
     </Location>
-    <Location "/judged/">
+    <Directory "$files">
+      Options None
+    </Directory>
+    <LocationMatch "^/(judged|files)/">
       AuthType Tokengate
       Require tokengate reports
-    </Location>
+    </LocationMatch>
     <Location "/to-judged/">
       AuthType Tokengate
       Require tokengate ftp
@@ -64,6 +69,7 @@ my @cases = (
     ['denied by address, a key', 'GET /denied/x', [$key], '/page/403', 0],
     ['an encoded slash', 'GET /denied/%2Fx', [$panel], '/page/404', 0],
     ['an encoded slash, a key', 'GET /denied/%2Fx', [$key], '/page/404', 0],
+    ['a link that must not be followed', 'GET /files/link', [$panel], '/page/403', 0],
     ['two hosts', 'GET /denied/x', [$panel, 'Host: a', 'Host: b'], '/page/400', 0],
     ['denied by address, a scheme that is off', 'GET /denied/x', ["Authorization: $basic"], '/page/403', 2],
     ['where Authorization is passed on', 'GET /passed/x', [$panel], '/page/403', 2],
