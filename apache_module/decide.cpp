@@ -175,7 +175,7 @@ const Decision* decide(request_rec* r, const Requirement* requirement) noexcept 
   Call call;
   call.method = view(r->method);
   set_target(r, &call);
-  call.names_destination = apr_table_get(r->headers_in, "Destination") != nullptr;
+  call.names_another_call = names_another_call(r);
   call.length_and_chunked = make_state(initial_request(r))->length_and_chunked;
   Credentials credentials;
   bool read_body = false;

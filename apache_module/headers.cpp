@@ -1,4 +1,5 @@
 // Request headers: a client's copies of ours go, ours come, and the token does not travel on.
+#include <algorithm>
 #include <string_view>
 
 #include "module.h"
@@ -87,6 +88,14 @@ void remove_identity(request_rec* r) noexcept {
   const ServerConfig* config = server_config(r->server);
   remove_headers(r, [config](const char* name) { return is_identity_name(config, name); });
   clean_connection_header(r);
+}
+
+bool names_another_call(const request_rec* r) noexcept {
+  const apr_array_header_t* headers = apr_table_elts(r->headers_in);
+  const auto* entries = reinterpret_cast<const apr_table_entry_t*>(headers->elts);
+  return std::any_of(entries, entries + headers->nelts, [](const apr_table_entry_t& header) {
+    return header.key != nullptr && header_names_another_call(header.key);
+  });
 }
 
 void remove_call_changers(request_rec* r) noexcept {

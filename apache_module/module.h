@@ -214,6 +214,8 @@ void on_insert_filter(request_rec* r);
 
 /// Removes every client header that a backend could take for one of ours.
 void remove_identity(request_rec* r) noexcept;
+/// Whether there is a header for which header_names_another_call().
+bool names_another_call(const request_rec* r) noexcept;
 /// Removes what could have a backend run another call than the one that was judged.
 void remove_call_changers(request_rec* r) noexcept;
 void add_identity(request_rec* r, const Caller& caller) noexcept;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
+#include <span>
 
 #include "chars.h"
 #include "names.h"
@@ -15,19 +16,31 @@ using chars::is_alnum;
 
 /// Headers for which a backend may run another path or method than the request's own.
 constexpr std::string_view kCallChangers[] = {
-    "X-Original-URL",
-    "X-Rewrite-URL",  // Symfony before 4.1.3 (CVE-2018-14773), Zend (ZF2018-01)
-    "Script-Name",    // Gunicorn before 22 takes SCRIPT_NAME off the path
     "X-HTTP-Method-Override",
     "X-HTTP-Method",
-    "X-Method-Override"};
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Rewrite-URL",  // Symfony before 4.1.3 (CVE-2018-14773), Zend (ZF2018-01)
+    "Script-Name"};   // Gunicorn before 22 takes SCRIPT_NAME off the path
 
-/// Their lengths, as bits: folding keeps the length, and few other headers share one.
-constexpr uint64_t kCallChangerLengths = [] {
+/// Those by which a client says that it means another call; the paths among the above also come of proxies.
+constexpr std::string_view kCallNamers[] = {"Destination", kCallChangers[0], kCallChangers[1],
+                                            kCallChangers[2]};
+
+/// As bits: folding keeps the length, and few other headers share one.
+constexpr uint64_t lengths_of(std::span<const std::string_view> names) {
   uint64_t lengths = 0;
-  for (std::string_view name : kCallChangers) lengths |= uint64_t{1} << name.size();
+  for (std::string_view name : names) lengths |= uint64_t{1} << name.size();
   return lengths;
-}();
+}
+constexpr uint64_t kCallChangerLengths = lengths_of(kCallChangers);
+constexpr uint64_t kCallNamerLengths = lengths_of(kCallNamers);
+
+bool folds_to_any(std::string_view name, std::span<const std::string_view> names, uint64_t lengths) noexcept {
+  if (name.size() > kMaxHeaderNameBytes || (lengths >> name.size() & 1) == 0) return false;
+  return std::any_of(names.begin(), names.end(),
+                     [name](std::string_view other) { return header_names_fold_alike(name, other); });
+}
 
 constexpr std::string_view kConnectionOptions[] = {"close", "keep-alive", "upgrade", "http2-settings"};
 
@@ -45,9 +58,11 @@ bool is_fixed_identity_header(std::string_view name) noexcept {
 }
 
 bool header_changes_call(std::string_view name) noexcept {
-  if (name.size() > kMaxHeaderNameBytes || (kCallChangerLengths >> name.size() & 1) == 0) return false;
-  return std::any_of(std::begin(kCallChangers), std::end(kCallChangers),
-                     [name](std::string_view changer) { return header_names_fold_alike(name, changer); });
+  return folds_to_any(name, kCallChangers, kCallChangerLengths);
+}
+
+bool header_names_another_call(std::string_view name) noexcept {
+  return folds_to_any(name, kCallNamers, kCallNamerLengths);
 }
 
 ConnectionOptions read_connection_options(std::string_view value) noexcept {

@@ -123,7 +123,7 @@ bool Finder::find(const Path& path) noexcept {
   if (!path.problem.empty()) return bad(path.problem);
   if (path.family == PathFamily::kHttp) {
     // WebDAV's COPY and MOVE write there (RFC 4918 10.3). Panel calls have no use for it.
-    if (call_.names_destination) return bad("a Destination header: a second path, which nobody judges");
+    if (call_.names_another_call) return bad("a header names another method, or a second path");
     return add({Api::kHttp, call_.method, path.function, {}}, false, 0);
   }
 

@@ -22,7 +22,7 @@ Call call_of(ngx_http_request_t* r) noexcept {
   call.method = view(r->method_name);
   call.served_path = view(r->uri);
   call.query = view(r->args);
-  call.names_destination = names_destination(r);
+  call.names_another_call = names_another_call(r);
   if (r == r->main && r->valid_unparsed_uri) {
     std::string_view target = view(r->unparsed_uri);
     size_t mark = target.find('?');

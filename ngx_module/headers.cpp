@@ -96,7 +96,6 @@ const HeaderName kTokenName = fixed_name(kTokenHeader, "x-tokengate-token");
 const HeaderName kTokenIdName = fixed_name(kTokenIdHeader, "x-tokengate-token-id");
 const HeaderName kSecretSerialName = fixed_name(kSecretSerialHeader, "x-tokengate-secret-serial");
 const HeaderName kConnectionName = fixed_name("Connection", "connection");
-const HeaderName kDestinationName = fixed_name("Destination", "destination");
 
 bool is_named(const ngx_table_elt_t& header, const HeaderName& name) noexcept {
   return header.hash == name.hash && header.key.len == name.name.len &&
@@ -211,10 +210,10 @@ ngx_int_t clean_received_headers_handler(ngx_http_request_t* r) {
   return clean_headers(r) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
-bool names_destination(ngx_http_request_t* r) noexcept {
+bool names_another_call(ngx_http_request_t* r) noexcept {
   bool found = false;
   for_each_header(r->headers_in.headers, [&](const ngx_table_elt_t& header) {
-    found = found || is_named(header, kDestinationName);
+    found = found || header_names_another_call(view(header.key));
   });
   return found;
 }

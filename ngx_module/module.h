@@ -178,8 +178,8 @@ ngx_int_t clean_received_headers_handler(ngx_http_request_t* r);
 /// Removes what a client sent under the name of an identity header, and what would have ours removed.
 ngx_int_t clean_headers(ngx_http_request_t* r) noexcept;
 
-/// Whether there is a Destination header: the second path of WebDAV's COPY and MOVE.
-bool names_destination(ngx_http_request_t* r) noexcept;
+/// Whether there is a header for which header_names_another_call().
+bool names_another_call(ngx_http_request_t* r) noexcept;
 CredentialFields credential_fields(ngx_http_request_t* r, const LocationConf& conf) noexcept;
 /// Removes the key header and, if asked, Authorization.
 ngx_int_t remove_credentials(ngx_http_request_t* r, const LocationConf& conf, RequestState& state,

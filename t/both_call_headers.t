@@ -1,5 +1,5 @@
-# The backend runs the call that was judged: headers for which some run another path or method go, in any spelling;
-# where nothing is judged they stay. What a client names in Connection goes on only as far as it is about the connection.
+# The backend runs the call that was judged: headers for which some run another path or method go, in any spelling,
+# or are refused where the client means it; where nothing is judged they stay. What a client names in Connection goes on only as far as it is about the connection.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -9,9 +9,11 @@ use Tokengate::Cases;
 my $store = Tokengate::Store->standard;
 my $full  = 'Authorization: cpanel shop:' . $store->secret('full');
 
-my @changers = ('X-Original-URL', 'X-Rewrite-URL', 'Script-Name', 'X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override');
-my @spelled  = map { ($_, lc $_, uc $_, $_ =~ tr/-/_/r, uc($_) =~ tr/-/_/r) } @changers;
-my @sent     = map {"$_: /v1/admin/x"} @spelled;
+my @methods  = ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override');
+my @paths    = ('X-Original-URL', 'X-Rewrite-URL', 'Script-Name');
+my @changers = (@paths, @methods);
+my $spelled  = sub (@names) { return map { ($_, lc $_, uc $_, $_ =~ tr/-/_/r, uc($_) =~ tr/-/_/r) } @names };
+my @sent     = map {"$_: /v1/admin/x"} $spelled->(@paths);
 my @others   = ('X-Original-Host: a', 'X-Script: b', 'Content-Language: c');
 my $passes   = 'proxy_set_header Connection $http_connection;';
 
@@ -45,7 +47,10 @@ each_server(
         }
         $server->request('GET /v1/files/x', [@others, @sent, $full]);
         is_deeply(seen_of($server, qr/\A(?:$changer)\z|$other/i), [sort @others], 'granted: all at once, and the others stay');
-        $server->request('POST /execute/Email/add_pop', [$full, @sent], body => 'a=b');
+        for ($spelled->(@methods, 'Destination')) {
+            is($server->request('GET /v1/files/x', [$full, "$_: PUT"])->status, 400, "$_: another call, which nobody judged");
+        }
+        $server->request('POST /execute/Email/add_pop', [$full, @sent, map {"$_: PUT"} $spelled->(@methods)], body => 'a=b');
         is_deeply(seen_of($server, qr/\A(?:$changer)\z/i), [], 'granted: a panel call');
         for my $path ('/open/x', '/report/x') {
             $server->request("GET $path", [$full, map {"$_: a"} @changers]);

@@ -995,12 +995,12 @@ END_TEST
 START_TEST(a_second_path_is_bad_unless_a_panel_call_ignores_it) {
   Call call;
   call.method = "COPY";
-  call.names_destination = true;
+  call.names_another_call = true;
   Route route;
   call.wire_path = call.served_path = "/v1/files/a";
   find_route(kCpanel, call, &route);
   ck_assert(route.problem == RouteProblem::kBad);
-  ck_assert_view_eq(route.reason, "a Destination header: a second path, which nobody judges");
+  ck_assert_view_eq(route.reason, "a header names another method, or a second path");
   call.wire_path = call.served_path = "/execute/Email/x";
   find_route(kCpanel, call, &route);
   ck_assert_view_eq(calls_of(route), "uapi Email x");

@@ -151,6 +151,14 @@ START_TEST(headers_that_change_the_call_are_found_in_any_spelling) {
   for (const char* other : {"", "X-Original-URI", "Authorization", "X-Script-Name", "X-HTTP-Method-Overrid",
                             "X-Method-Override2", "ScriptName", "Content-Length"}) {
     ck_assert_msg(!header_changes_call(other), "%s", other);
+    ck_assert_msg(!header_names_another_call(other), "%s", other);
+  }
+  for (const char* namer :
+       {"Destination", "DESTINATION", "x_http_method_override", "X-HTTP-Method", "X.Method.Override"}) {
+    ck_assert_msg(header_names_another_call(namer), "%s", namer);
+  }
+  for (const char* path : {"X-Original-URL", "X-Rewrite-URL", "Script-Name", "Destinations"}) {
+    ck_assert_msg(!header_names_another_call(path), "%s", path);
   }
   for (size_t size : {size_t{64}, size_t{64 + 14}, size_t{1000}})
     ck_assert(!header_changes_call(std::string(size, 'x')));

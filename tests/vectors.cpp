@@ -145,7 +145,7 @@ tokengate::Decision decide(tokengate::Reader& reader, const tokengate::Rules& ru
   call.content_type_repeated = content_types.size() > 1;
   call.content_encoded = request.value("content_encoded", false);
   call.length_and_chunked = request.value("length_and_chunked", false);
-  call.names_destination = request.value("destination", false);
+  call.names_another_call = request.value("names_another_call", false);
   std::vector<char> scratch(tokengate::scratch_bytes(query.size(), body.size()));
   call.scratch = scratch;
 

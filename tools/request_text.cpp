@@ -178,7 +178,9 @@ Call RequestText::call() {
   call.content_type_repeated = type_count > 1;
   call.content_encoded = field("content-encoding").second > 0;
   call.length_and_chunked = field("content-length").second > 0 && field("transfer-encoding").second > 0;
-  call.names_destination = field("destination").second > 0;
+  call.names_another_call = std::any_of(fields_.begin(), fields_.end(), [](const auto& named) {
+    return header_names_another_call(named.first);
+  });
   call.scratch = scratch_;
   return call;
 }

@@ -173,7 +173,7 @@ std::string World::ask(Choices& choices) {
             built.content_type_repeated,
             built.content_encoded,
             built.length_and_chunked,
-            /*names_destination=*/false,
+            /*names_another_call=*/false,
             scratch};
   Rules first_rules = rules;
   first_rules.schemes = meaning.first_schemes;

@@ -168,7 +168,7 @@ struct Call {
   bool content_type_repeated = false;
   bool content_encoded = false;     ///< a Content-Encoding field is present
   bool length_and_chunked = false;  ///< Content-Length and Transfer-Encoding both present
-  bool names_destination = false;   ///< a Destination field is present: a second path (RFC 4918 10.3)
+  bool names_another_call = false;  ///< a field is present for which header_names_another_call()
   /// Working memory for calls whose function is chosen by parameters: at least scratch_bytes() of this call.
   /// May be empty for all others. Its content afterwards means nothing.
   std::span<char> scratch = {};
@@ -284,6 +284,11 @@ bool header_names_fold_alike(std::string_view a, std::string_view b) noexcept;
 /// request's own, which was judged: X-Original-URL, X-HTTP-Method-Override and their like. They must be
 /// removed from a request that is granted.
 bool header_changes_call(std::string_view name) noexcept;
+
+/// Whether a header of this name says that the client means another method than the request's own, or a
+/// second path: X-HTTP-Method-Override and its like, and the Destination of COPY and MOVE (RFC 4918 10.3). To
+/// remove it would do something that nobody asked for, so an http call with one is a bad route.
+bool header_names_another_call(std::string_view name) noexcept;
 
 /// What a Connection value says of the connection. The other words in it name headers that the next proxy
 /// drops (RFC 9110 7.6.1): a client must not have identity dropped.

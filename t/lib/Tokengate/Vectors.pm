@@ -116,7 +116,7 @@ sub core_request ($vector) {
         push @{$core{content_type}},  $value if lc $name eq 'content-type';
         push @{$core{keys}}, $value if defined $settings{header} && lc $name eq lc $settings{header};
         $core{content_encoded} = JSON::PP::true if lc $name eq 'content-encoding';
-        $core{destination} = JSON::PP::true if lc $name eq 'destination';
+        $core{names_another_call} = JSON::PP::true if $name =~ /\A(?:destination|x.(?:http.)?method.override|x.http.method)\z/i;
         $core{length_and_chunked} = JSON::PP::true if lc $name eq 'content-length' && $vector->{chunked};
     }
     return JSON::PP->new->ascii->encode(\%core);
