@@ -124,7 +124,7 @@ bool note_credentials(ngx_conf_t* cf, const LocationConf& conf, ServerConf* serv
   if (conf.mode != kModeOn) return true;
   if (!conf.pass_authorization) server->schemes |= static_cast<uint8_t>(conf.schemes);
   if (conf.key_header == nullptr) return true;
-  if (server->key_headers == nullptr) server->key_headers = ngx_array_create(cf->pool, 2, sizeof(KeyHeader*));
+  if (server->key_headers == nullptr) server->key_headers = ngx_array_create(cf->pool, 2, sizeof(void*));
   void* slot = server->key_headers != nullptr ? ngx_array_push(server->key_headers) : nullptr;
   if (slot == nullptr) return false;
   *static_cast<KeyHeader**>(slot) = conf.key_header;

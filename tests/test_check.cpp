@@ -538,7 +538,7 @@ START_TEST(use_that_cannot_be_is_found_in_any_slot) {
   }
   // Words of a slot: when, how often, and from the fifth on the numbers of ACLs.
   for (auto [word, value] :
-       {std::pair<int, uint64_t>{0, kNow - 86'400}, {0, uint64_t{1} << 63}, {1, 0}, {4, UINT64_MAX}}) {
+       {std::pair<off_t, uint64_t>{0, kNow - 86'400}, {0, uint64_t{1} << 63}, {1, 0}, {4, UINT64_MAX}}) {
     Patient patient;
     UsageMap::open(patient.path() + "/usage.map")->record(kId, kNow, Address{}, {});
     int file = open((patient.path() + "/usage.map").c_str(), O_RDWR);

@@ -15,7 +15,8 @@ class Damage {
     auto number = [&](size_t i) { return size_t{static_cast<unsigned char>(input[i])}; };
     for (; input.size() >= 4; input.remove_prefix(4)) {
       size_t within = (number(1) * 256 + number(2)) % tokengate::lmdb_layout::kPageBytes;
-      flipped_[(number(0) * tokengate::lmdb_layout::kPageBytes + within) % size] ^= input[3];
+      char& bits = flipped_[(number(0) * tokengate::lmdb_layout::kPageBytes + within) % size];
+      bits = static_cast<char>(bits ^ input[3]);
     }
     flip();
     std::erase_if(flipped_, [](const auto& place) { return place.second == 0; });
