@@ -547,7 +547,7 @@ START_TEST(use_that_cannot_be_is_found_in_any_slot) {
     close(file);
     auto report = check_store(patient.path());
     ck_assert_ok(report.status);
-    ck_assert_msg(report.value.finding_count == 1, "word %d", word);
+    ck_assert_msg(report.value.finding_count == 1, "word %ld", static_cast<long>(word));
     const Finding& finding = report.value.findings[0];
     ck_assert(finding.is_of_files && finding.remedy == Remedy::kByHand);
     ck_assert(
