@@ -93,6 +93,8 @@ World::World(std::string folder) : folder_(std::move(folder)) {
     must(create_token(pair, {.account = "root", .service = service, .name = "all", .acls = {"all"}}));
   }
   admin_ = Admin();
+  // Mostly a hole, which each copy would fill; a store makes a new one.
+  std::filesystem::remove(folder_ + "/first/usage.map");
   first_state_ = state_;
   first_secrets_ = secrets_;
 }
