@@ -108,6 +108,11 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   struct stat lock {};
   const bool makes_lock_file = stat(lock_file(path).c_str(), &lock) != 0;
   lacks_lock_ = mode == Mode::kRead && is_read_only(path);
+  if (!makes_lock_file && !lacks_lock_ && lock.st_size > 0 && lock.st_size < lmdb_layout::kLeastLockBytes) {
+    // From such a size LMDB reckons billions of readers, and in the end unmaps as much memory.
+    close();
+    return StoreError::kLock;
+  }
   // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
   unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
@@ -126,6 +131,10 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     guard_data();
     Map map = map_of(lock_id_, "/lock.mdb");
     if (map.begin != nullptr) lock_guard_.watch(map.begin, map.bytes, true);
+  }
+  if (!has_sound_readers()) {
+    close();
+    return StoreError::kLock;
   }
   clear_stale_readers();
   if (StoreError error = check_length(); error != StoreError::kNone) {
@@ -163,15 +172,28 @@ StoreError Environment::take_turn() noexcept {
   return StoreError::kNone;
 }
 
-/// Begins a transaction, also if another process has grown the map since this one took its size.
+/// Whether the lock file has a slot for each reader that it counts. LMDB would look for them, whoever wrote
+/// the count, beyond the end of the file: when a transaction begins, and for each of this process when it
+/// closes.
+bool Environment::has_sound_readers() const noexcept {
+  MDB_envinfo info;
+  return mdb_env_info(env_, &info) == MDB_SUCCESS && info.me_numreaders <= info.me_maxreaders;
+}
+
+/// Begins a transaction.
 int Environment::begin(unsigned flags, MDB_txn** txn) noexcept {
-  int code = mdb_txn_begin(env_, nullptr, flags, txn);
+  return system_code_ = has_sound_readers() ? mdb_txn_begin(env_, nullptr, flags, txn) : MDB_BAD_RSLOT;
+}
+
+/// Likewise, also if another process has grown the map since this one took its size.
+int Environment::begin_in_map(unsigned flags, MDB_txn** txn) noexcept {
+  int code = begin(flags, txn);
   if (code == MDB_MAP_RESIZED) {
     // Of a size that cannot be mapped, nothing is mapped any more.
     if (adopt_size() != StoreError::kNone) return system_code_;
-    code = mdb_txn_begin(env_, nullptr, flags, txn);
+    code = begin(flags, txn);
   }
-  return system_code_ = code;
+  return code;
 }
 
 /// kDamaged if pages that the newest commit counts on are missing from the file. Reading one would end the
@@ -179,7 +201,7 @@ int Environment::begin(unsigned flags, MDB_txn** txn) noexcept {
 StoreError Environment::check_length() noexcept {
   // Keeps the commit's list of free pages as it is.
   MDB_txn* txn = nullptr;
-  if (int code = begin(MDB_RDONLY, &txn); code != MDB_SUCCESS) return to_error(code);
+  if (int code = begin_in_map(MDB_RDONLY, &txn); code != MDB_SUCCESS) return to_error(code);
   MDB_envinfo info;
   MDB_stat stat;
   mdb_filehandle_t handle = -1;
@@ -241,7 +263,7 @@ StoreError Environment::open_tables(bool create) noexcept {
   MDB_txn* txn = nullptr;
   int code = MDB_SUCCESS;
   for (int tries = 1;; ++tries) {
-    code = begin(create ? 0 : MDB_RDONLY, &txn);
+    code = begin_in_map(create ? 0 : MDB_RDONLY, &txn);
     if (code != MDB_SUCCESS) return to_error(code);
     StoreError error = create ? StoreError::kNone : check_commit(txn);
     if (error == StoreError::kNone) break;
@@ -327,7 +349,7 @@ StoreError Environment::grow() noexcept {
 
 void Environment::clear_stale_readers() noexcept {
   int dead = 0;
-  mdb_reader_check(env_, &dead);
+  if (has_sound_readers()) mdb_reader_check(env_, &dead);
 }
 
 StoreError Environment::copy_to(int descriptor) noexcept {
@@ -350,6 +372,7 @@ Environment::Figures Environment::figures() noexcept {
   if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
     figures.file_bytes = static_cast<uint64_t>(file.st_size);
   }
+  if (!has_sound_readers()) return figures;
   // Slots are never given back, only reused; the listing shows those in use, after its heading line.
   mdb_reader_list(
       env_,

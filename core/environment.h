@@ -81,7 +81,9 @@ class Environment {
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
+  bool has_sound_readers() const noexcept;
   int begin(unsigned flags, MDB_txn** txn) noexcept;
+  int begin_in_map(unsigned flags, MDB_txn** txn) noexcept;
   StoreError check_length() noexcept;
   StoreError check_commit(MDB_txn* txn) noexcept;
   size_t pages() const noexcept;

@@ -41,6 +41,8 @@ inline StoreError to_error(int code) noexcept {
       return StoreError::kMapResized;
     case MDB_READERS_FULL:
       return StoreError::kReadersFull;
+    case MDB_BAD_RSLOT:  // somebody else wrote there
+      return StoreError::kLock;
     case MDB_VERSION_MISMATCH:
       return StoreError::kVersion;
     case MDB_INVALID:

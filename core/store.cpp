@@ -38,7 +38,7 @@ std::string describe(StoreError error, const std::string& path, const std::strin
              "is damaged with `tokengate check`";
     case StoreError::kLock:
       return "the lock file of the store at " + path +
-             " does not name its newest commit; a change made with " +
+             " is damaged or does not name its newest commit; a change made with " +
              "`tokengate` as the store's owner mends that; if it is refused, stop everything that uses the "
              "store " +
              "and remove " + path + "/lock.mdb";

@@ -27,7 +27,7 @@ enum class StoreError : uint8_t {
   kDiskFull,     ///< or failing
   kDamaged,      ///< LMDB or a record's check value says so
   kCatalog,      ///< the catalog is not the one that was loaded
-  kLock,         ///< the lock file leads to another snapshot than the newest
+  kLock,         ///< the lock file is damaged, or leads to another snapshot than the newest
   kLibrary,      ///< the LMDB library at run time is of a version with races in its locks
   kSystem,       ///< anything else; see system_code
 };

@@ -40,12 +40,11 @@ uint64_t Transaction::newest_in_file() noexcept {
 }
 
 StoreError Transaction::begin_read(Environment& environment) noexcept {
-  int code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
+  int code = environment.begin(MDB_RDONLY, &txn_);
   if (code == MDB_READERS_FULL) {
     environment.clear_stale_readers();
-    code = mdb_txn_begin(environment.env_, nullptr, MDB_RDONLY, &txn_);
+    code = environment.begin(MDB_RDONLY, &txn_);
   }
-  environment.system_code_ = code;
   environment_ = &environment;
   if (code != MDB_SUCCESS) {
     txn_ = nullptr;
@@ -60,7 +59,7 @@ StoreError Transaction::begin_read(Environment& environment) noexcept {
 }
 
 StoreError Transaction::begin_write(Environment& environment) noexcept {
-  int code = mdb_txn_begin(environment.env_, nullptr, 0, &txn_);
+  int code = environment.begin(0, &txn_);
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
   // Nobody else commits now, so the lock file must name the newest commit: writing on top of an older one

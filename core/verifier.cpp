@@ -25,6 +25,8 @@ bool ReaderSeat::enter() noexcept {
     StoreError error = environment == nullptr ? StoreError::kNoStore : take_snapshot(*environment);
     if (error == StoreError::kNone) return true;
     in_.store(false);
+    // Which may be this seat's slot alone: maintain() then finds nothing wrong.
+    if (error == StoreError::kLock) verifier_.damage_reported_.store(true);
     if (error != StoreError::kMapResized) return false;
     verifier_.adopt_size();
   }

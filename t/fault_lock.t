@@ -1,6 +1,6 @@
 # The lock file, which LMDB needs writable for every reader, tampered with under running servers: cut, overwritten,
-# misleading, removed. Always: the right answer or a refusal, the same workers afterwards, and service again when the
-# store has a sound one.
+# misleading, removed. Always: the right answer or a refusal, from the workers that had it open and from new ones; no
+# worker and no command ends by it; and service again when the store has a sound one.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -21,6 +21,9 @@ my %tamper = (
     'an older commit' => sub ($lock) { overwrite($lock, 48, pack 'Q', newest($lock) - 1) },
     'a later commit'  => sub ($lock) { overwrite($lock, 48, pack 'Q', newest($lock) + 2) },
     'no readers'      => sub ($lock) { overwrite($lock, 64, "\0" x 4096) },
+    # How many of its reader slots were ever used: more than there are.
+    'too many readers'   => sub ($lock) { overwrite($lock, 56, pack 'L', 10_000_000) },
+    'readers without end' => sub ($lock) { overwrite($lock, 56, pack 'L', 0xFFFF_FFFF) },
     'removed'         => sub ($lock) { unlink $lock },
 );
 
@@ -29,6 +32,14 @@ sub overwrite ($file, $offset, $bytes) {
     seek $out, $offset, 0;
     syswrite $out, $bytes;
     return close $out;
+}
+
+# Each is right or refused.
+sub check_answers ($servers, $secret) {
+    my $seen = answers($servers, $secret, 2);
+    like($seen->{kept},    qr/\A(?:granted|store_unavailable)(?: store_unavailable)?\z/,       'kept: granted or refused');
+    like($seen->{revoked}, qr/\A(?:store_unavailable|unknown_token)(?: unknown_token)?\z/, 'revoked: refused');
+    return;
 }
 
 sub newest ($lock) {
@@ -43,10 +54,12 @@ for my $what (sort keys %tamper) {
         my $store = new_store();
         with_servers($store, sub (@servers) {
             $tamper{$what}->("$store->{path}/lock.mdb") or die $!;
+            check_answers(\@servers, $store->{secret});
+            my $listing = $store->{cli}->run('token', 'list', 'shop');
+            like($listing->{exit}, qr/\A\d+\z/, 'a command ends by itself') or diag($listing->{stderr});
+            my @more = start_servers($store->{path});
             for (1 .. 4) {
-                my $seen = answers(\@servers, $store->{secret}, 2);
-                like($seen->{kept},    qr/\A(?:granted|store_unavailable)(?: store_unavailable)?\z/,       'kept: granted or refused');
-                like($seen->{revoked}, qr/\A(?:store_unavailable|unknown_token)(?: unknown_token)?\z/, 'revoked: refused');
+                check_answers([@servers, @more], $store->{secret});
                 sleep 0.4;
             }
             # The cure that the message names: everything stopped, the file removed. Servers look again by themselves.
@@ -55,7 +68,8 @@ for my $what (sort keys %tamper) {
             unlink "$store->{path}.away/lock.mdb";
             $store->{cli}->run('--store', "$store->{path}.away", 'acl', 'define', 'email');
             rename "$store->{path}.away", $store->{path} or die $!;
-            serves(\@servers, $store, 'with a new lock file');
+            serves([@servers, @more], $store, 'with a new lock file');
+            $_->stop for @more;  # which sees whether one was lost
         });
     };
 }

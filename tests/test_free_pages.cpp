@@ -2,10 +2,6 @@
 // others not.
 #include "free_pages.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -13,6 +9,7 @@
 #include "environment.h"
 #include "lmdb_table.h"
 #include "store_fixture.h"
+#include "store_holder.h"
 #include "transaction.h"
 
 using namespace tokengate;
@@ -79,43 +76,6 @@ class World {
   }
 };
 
-/// A process that has the store open and `slots` of its reader slots in use, until it is killed.
-class Holder {
- public:
-  Holder(const std::string& path, unsigned slots) {
-    int ready[2];
-    ck_assert_int_eq(pipe(ready), 0);
-    child_ = fork();
-    if (child_ == 0) {
-      Environment environment;
-      bool ok = environment.open(path, Environment::Mode::kRead) == StoreError::kNone;
-      std::vector<Transaction> held(slots);
-      for (Transaction& transaction : held)
-        ok = ok && transaction.begin_read(environment) == StoreError::kNone;
-      if (write(ready[1], ok ? "y" : "n", 1) == 1) pause();
-      _exit(1);
-    }
-    close(ready[1]);
-    char answer = 0;
-    ck_assert_int_eq(read(ready[0], &answer, 1), 1);
-    close(ready[0]);
-    ck_assert_int_eq(answer, 'y');
-  }
-  ~Holder() { end(); }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
-
-  void end() {
-    if (child_ <= 0) return;
-    kill(child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
-    child_ = 0;
-  }
-
- private:
-  pid_t child_ = 0;
-};
-
 START_TEST(a_store_whose_last_pages_are_free_is_whole) {
   World world;
   ck_assert_uint_le(std::filesystem::file_size(world.data()), world.last_page * kPageBytes);
@@ -130,8 +90,8 @@ START_TEST(without_a_reader_slot_it_is_not_called_damaged) {
   for (bool alive : {false, true}) {
     World world;
     // One child keeps the lock file in use, and the other has all slots.
-    Holder user(world.store.path(), 0);
-    Holder hoarder(world.store.path(), kReaderSlots);
+    StoreHolder user(world.store.path(), 0);
+    StoreHolder hoarder(world.store.path(), kReaderSlots);
     if (!alive) hoarder.end();
     StoreError expected = alive ? StoreError::kReadersFull : StoreError::kNone;
     ck_assert(world.open(Environment::Mode::kRead) == expected);
