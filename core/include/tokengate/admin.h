@@ -434,12 +434,6 @@ class Admin {
   /// change the store.
   Status backup(int descriptor) const;
 
-  /// The part of repair_store() that is about records. Returns what was done.
-  Result<std::vector<std::string>> repair_records(const Change& change, bool dry_run);
-
-  /// The part of restore_store() that is about records.
-  Result<RestoreReport> finish_restore(const Change& change, const std::string& withdrawals_from);
-
   // Journal and figures
 
   /// The number of the newest entry, 0 if there is none: it grows with each change.
@@ -452,6 +446,12 @@ class Admin {
   Result<StoreStat> stat() const;
 
  private:
+  // The parts of repair_store() and restore_store() that are about records. The first returns what was done.
+  friend Result<RepairReport> repair_store(const std::string& path, const Change& change, bool dry_run);
+  friend Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& change);
+  Result<std::vector<std::string>> repair_records(const Change& change, bool dry_run);
+  Result<RestoreReport> finish_restore(const Change& change, const std::string& withdrawals_from);
+
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
