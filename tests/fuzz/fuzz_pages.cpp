@@ -106,7 +106,7 @@ void try_walk(const TreeWalk& walk, std::string_view map, uint64_t key, const st
 void try_meta_pages(std::string_view map, bool is_damaged) {
   static const int file = memfd_create("tokengate-fuzz", MFD_CLOEXEC);
   require(pwrite(file, map.data(), 2 * kPageBytes, 0) == ssize_t{2 * kPageBytes}, "a file in memory");
-  const bool sound = has_sound_meta_pages(file);
+  const bool sound = check_meta_pages(file) == StoreError::kNone;
   require(sound || is_damaged, "sound meta pages refused");
   if (!sound || !TreeWalk::fits(map.data(), map.size())) return;
   const auto even = load<uint64_t>(map.data() + kCommitAt);

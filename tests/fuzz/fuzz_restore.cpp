@@ -12,6 +12,7 @@
 
 #include "damage.h"
 #include "fuzz.h"
+#include "store_lines.h"
 #include "tokengate/admin.h"
 
 namespace {
@@ -20,21 +21,6 @@ using namespace tokengate;
 namespace fs = std::filesystem;
 
 const Change kChange = {"fuzz", 1'800'000'000};
-
-void must(const Status& status) {
-  require(status.ok(), status.message.c_str());
-}
-
-/// All that a store holds, a line each.
-std::set<std::string> lines_of(const std::string& store) {
-  std::string text;
-  Result<Admin> admin = Admin::open(store, Admin::Access::kReadOnly);
-  must(admin.status);
-  must(admin.value.export_text([&](std::string_view part) { return text += part, true; }));
-  std::set<std::string> lines;
-  for (std::string_view rest = text; !rest.empty();) lines.emplace(take_until('\n', &rest));
-  return lines;
-}
 
 /// A store, and a backup of it. A token was revoked, an account suspended and a right denied before: what an
 /// older page would bring back.
