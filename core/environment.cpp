@@ -74,13 +74,20 @@ StoreError check_number(MDB_env* env, MDB_txn* txn) noexcept {
   return same ? StoreError::kNone : StoreError::kDamaged;
 }
 
-/// kDamaged if LMDB must not be let near the data file.
-StoreError check_meta_pages(const std::string& path) noexcept {
+/// Whether LMDB may be let near the data file.
+StoreError check_data_file(const std::string& path) noexcept {
   int file = open(data_file(path).c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return to_error(errno);
-  bool sound = has_sound_meta_pages(file);
+  StoreError error = check_meta_pages(file);
   close(file);
-  return sound ? StoreError::kNone : StoreError::kDamaged;
+  return error;
+}
+
+/// What mdb_env_open() has to say of a store whose data file was looked at: what it finds wrong now, it finds
+/// in the lock file. EINVAL: that is empty, and in use.
+StoreError to_opening_error(int code) noexcept {
+  bool is_lock = code == MDB_INVALID || code == MDB_VERSION_MISMATCH || code == EINVAL;
+  return is_lock ? StoreError::kLock : to_error(code);
 }
 
 }  // namespace
@@ -96,7 +103,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   if (mode != Mode::kCreate && file.st_size == 0) return StoreError::kNoStore;
 
   if (mode != Mode::kCreate) {
-    StoreError error = check_meta_pages(path);
+    StoreError error = check_data_file(path);
     if (error != StoreError::kNone) return error;
   }
   if (is_racy_library()) return StoreError::kLibrary;
@@ -117,7 +124,7 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
   unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
   if (system_code_ != MDB_SUCCESS) {
-    StoreError error = to_error(system_code_);
+    StoreError error = to_opening_error(system_code_);
     close();
     return error;
   }

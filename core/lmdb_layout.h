@@ -20,6 +20,7 @@ inline constexpr size_t kSlotsAt = 16;
 inline constexpr uint16_t kBranchPage = 1;
 inline constexpr uint16_t kLeafPage = 2;
 inline constexpr uint16_t kValuePage = 4;
+inline constexpr uint16_t kMetaPage = 8;
 
 // A node has 48 bits of a value's size and flags, or in a branch page of a child's number, then 16 bits of
 // the key's size, the key, and the value.

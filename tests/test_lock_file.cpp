@@ -99,11 +99,71 @@ END_TEST
 START_TEST(a_file_too_short_for_a_reader_is_refused) {
   World world;
   StoreHolder other(world.store.path());
-  for (size_t bytes : {1, 64, 128, 191}) {
+  for (size_t bytes : {0, 1, 64, 128, 191}) {
     std::filesystem::resize_file(world.lock_path(), bytes);
     for (auto mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
       Environment environment;
       ck_assert(environment.open(world.store.path(), mode) == StoreError::kLock);
+    }
+  }
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_lock_file_is_told_from_a_damaged_store) {
+  constexpr off_t kMagicAt = 0;
+  constexpr off_t kFormatAt = 4;
+  for (off_t at : {kMagicAt, kFormatAt}) {
+    World world;
+    StoreHolder other(world.store.path());
+    world.write(at, uint32_t{0});
+    for (auto mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
+      Environment environment;
+      ck_assert(environment.open(world.store.path(), mode) == StoreError::kLock);
+    }
+  }
+}
+END_TEST
+
+/// Whether a process ends by itself that opens the store, looks at the readers, and takes a snapshot or makes
+/// a change.
+bool survives_use(const std::string& path, Environment::Mode mode) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    {
+      Environment environment;
+      Transaction transaction;
+      if (environment.open(path, mode) == StoreError::kNone) {
+        environment.figures();
+        if (mode == Environment::Mode::kRead) {
+          transaction.begin_read(environment);
+        } else if (transaction.begin_write(environment) == StoreError::kNone) {
+          transaction.put(Table::kMeta, "key", "value");
+          transaction.commit();
+        }
+      }
+    }
+    _exit(0);
+  }
+  int status = 0;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  return WIFEXITED(status);
+}
+
+START_TEST(no_word_of_it_ends_a_process) {
+  // The locks are left alone: whoever holds them makes others wait.
+  constexpr off_t kReaderLockAt = 8;
+  constexpr off_t kWriterLockAt = 64;
+  constexpr off_t kEnd = kSlotsAt + 4 * 64;
+  for (off_t at = 0; at < kEnd; at += 4) {
+    if ((at >= kReaderLockAt && at < kReaderLockAt + 40) || (at >= kWriterLockAt && at < kWriterLockAt + 40))
+      continue;
+    World world;
+    StoreHolder other(world.store.path(), 2);
+    for (uint32_t wrong : {0U, 1U, kReaderSlots, kReaderSlots + 1, 0x7FFF'FFFFU, 0xFFFF'FFFFU}) {
+      world.write(at, wrong);
+      for (auto mode : {Environment::Mode::kRead, Environment::Mode::kWrite})
+        ck_assert_msg(survives_use(world.store.path(), mode), "%u at %ld", wrong, static_cast<long>(at));
     }
   }
 }
@@ -127,9 +187,12 @@ END_TEST
 Suite* suite() {
   Suite* suite = suite_create("lock_file");
   TCase* tcase = tcase_create("lock_file");
+  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, more_readers_than_there_are_slots_are_refused);
   tcase_add_test(tcase, a_count_of_readers_is_looked_at_by_those_who_have_the_store_open);
   tcase_add_test(tcase, a_file_too_short_for_a_reader_is_refused);
+  tcase_add_test(tcase, a_file_that_is_no_lock_file_is_told_from_a_damaged_store);
+  tcase_add_test(tcase, no_word_of_it_ends_a_process);
   tcase_add_test(tcase, a_reader_whose_slot_was_overwritten_gets_another);
   suite_add_tcase(suite, tcase);
   return suite;
