@@ -154,7 +154,7 @@ START_TEST(no_word_of_it_ends_a_process) {
   // The locks are left alone: whoever holds them makes others wait.
   constexpr off_t kReaderLockAt = 8;
   constexpr off_t kWriterLockAt = 64;
-  constexpr off_t kEnd = kSlotsAt + 4 * 64;
+  constexpr off_t kEnd = kSlotsAt + off_t{4} * 64;
   for (off_t at = 0; at < kEnd; at += 4) {
     if ((at >= kReaderLockAt && at < kReaderLockAt + 40) || (at >= kWriterLockAt && at < kWriterLockAt + 40))
       continue;
