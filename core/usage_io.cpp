@@ -57,8 +57,10 @@ int open_usage_buffer(const UsageHeader& header, const struct stat& usage_map, i
   };
   if (descriptor < 0) {
     const int code = errno;
-    const bool is_foreign =
-        code == ELOOP || (code == EACCES && (lstat(file.c_str(), now) != 0 || !is_of_group()));
+    // A link, a socket, a folder; or a file that is closed to this user or leased by another.
+    const bool is_odd = code == ELOOP || code == ENXIO || code == EISDIR;
+    const bool is_closed = code == EACCES || code == EWOULDBLOCK;
+    const bool is_foreign = is_odd || (is_closed && (lstat(file.c_str(), now) != 0 || !is_of_group()));
     errno = is_foreign ? EINVAL : code;
     return -1;
   }

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -362,13 +364,7 @@ START_TEST(a_foreign_file_in_the_buffers_place_is_left_alone) {
   std::string buffer = world.buffer();
   world.reader.reset();
   world.verifier.reset();
-  for (const char* make :
-       {"mkdir %1$s", "rmdir %1$s; : > %1$s; chmod 660 %1$s", "rm %1$s; cp %2$s %1$s; chmod 666 %1$s",
-        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; chgrp daemon %1$s",
-        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; ln %1$s %1$s.more", "rm %1$s %1$s.more; ln -s %2$s %1$s"}) {
-    char command[1024];
-    snprintf(command, sizeof command, make, buffer.c_str(), world.file().c_str());
-    ck_assert_int_eq(system(command), 0);  // NOLINT(cert-env33-c): its own command
+  auto check_left_alone = [&] {
     uint64_t before = world.use_of_full().count;
     Verifier verifier(world.store.path());
     world.reader = std::make_unique<Reader>(verifier);
@@ -376,7 +372,24 @@ START_TEST(a_foreign_file_in_the_buffers_place_is_left_alone) {
     world.reader.reset();
     ck_assert_uint_eq(world.use_of_full().count, before + 1);  // in usage.map itself
     ck_assert(std::filesystem::exists(std::filesystem::symlink_status(buffer)));
+  };
+  for (const char* make :
+       {"mkdir %1$s", "rmdir %1$s; : > %1$s; chmod 660 %1$s", "rm %1$s; cp %2$s %1$s; chmod 666 %1$s",
+        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; chgrp daemon %1$s",
+        "rm %1$s; cp %2$s %1$s; chmod 660 %1$s; ln %1$s %1$s.more", "rm %1$s %1$s.more; ln -s %2$s %1$s"}) {
+    char command[1024];
+    snprintf(command, sizeof command, make, buffer.c_str(), world.file().c_str());
+    ck_assert_int_eq(system(command), 0);  // NOLINT(cert-env33-c): its own command
+    check_left_alone();
   }
+  std::filesystem::remove(buffer);
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  buffer.copy(address.sun_path, sizeof address.sun_path - 1);
+  int server = socket(AF_UNIX, SOCK_STREAM, 0);
+  ck_assert_int_eq(bind(server, reinterpret_cast<struct sockaddr*>(&address), sizeof address), 0);
+  close(server);
+  check_left_alone();
   std::filesystem::remove(buffer);
 }
 END_TEST
