@@ -16,8 +16,7 @@
 namespace tokengate {
 
 /// Lives until the process ends: the server may end a child in the midst of a request, and a Reader must not
-/// lose its store. The slots that are then left in the lock file belong to a process that is gone; the next
-/// one to open or maintain the store clears them.
+/// lose its store. The system lets go of its reader slots.
 class Store {
  public:
   /// `server` is the main server, to log to. Throws if there is no memory.

@@ -1,4 +1,4 @@
-// Sixteen bytes that all readers of a store share with its writers.
+// Some bytes that all readers of a store share with its writers.
 #include "acknowledged.h"
 
 #include <fcntl.h>
@@ -90,6 +90,18 @@ bool Acknowledged::is_current(const std::string& path) const noexcept {
 uint64_t Acknowledged::newest() const noexcept {
   if (content_ == nullptr || content_->data.load(std::memory_order_acquire) != data_) return 0;
   return content_->id.load(std::memory_order_acquire);
+}
+
+uint64_t Acknowledged::failures() const noexcept {
+  return content_ == nullptr ? 0 : content_->failures.load();
+}
+
+void Acknowledged::begin(uint64_t id) noexcept {
+  if (content_ != nullptr && writable_ && content_->attempted.load() >= id) content_->failures.fetch_add(1);
+}
+
+void Acknowledged::attempt(uint64_t id) noexcept {
+  if (content_ != nullptr && writable_) content_->attempted.store(id);
 }
 
 void Acknowledged::raise(uint64_t id) noexcept {

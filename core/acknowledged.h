@@ -1,10 +1,9 @@
 /// The file `acknowledged` of a store: the number of the newest commit whose success was reported. Only the
 /// store's owner can write it.
 ///
-/// Readers refuse any older snapshot. Which commit is the newest they learn from the lock file, which every
-/// worker of every server can write: setting it back must not bring back what was revoked. A writer that is
-/// killed as it commits leaves the lock file one commit behind: since nobody was told of that commit, readers
-/// may go on with the one before.
+/// Readers refuse any older snapshot, such as of a data file that was overwritten by an older one. It counts
+/// the commits that failed, too: readers see a commit before its writer knows that the disk has it, and the
+/// next one after a failure has the same number.
 #ifndef TOKENGATE_ACKNOWLEDGED_H_
 #define TOKENGATE_ACKNOWLEDGED_H_
 
@@ -38,7 +37,16 @@ class Acknowledged {
   /// Read it before a snapshot is taken, not after: commits go on meanwhile.
   uint64_t newest() const noexcept;
 
-  // Both do nothing without open() as a writer.
+  /// How many commits failed, or may have. A snapshot of the same number under the same count is the same.
+  uint64_t failures() const noexcept;
+
+  // These do nothing without open() as a writer.
+
+  /// Before the first page of the commit `id` is written, with nobody else writing: it has failed before if
+  /// it was attempted.
+  void begin(uint64_t id) noexcept;
+  /// Before it is committed.
+  void attempt(uint64_t id) noexcept;
 
   /// After the commit `id` succeeded, before anybody is told so. Another writer may have got further already:
   /// never lowers the number.
@@ -53,8 +61,10 @@ class Acknowledged {
   struct Content {
     std::atomic<uint64_t> id;
     std::atomic<uint64_t> data;
+    std::atomic<uint64_t> failures;
+    std::atomic<uint64_t> attempted;
   };
-  static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(Content) == 16);
+  static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(Content) == 32);
 
   Content* content_ = nullptr;
   uint64_t data_ = 0;

@@ -228,21 +228,25 @@ Status Admin::Impl::write(const Change& change, Work&& work) {
 template <class Work>
 Status Admin::Impl::look(Work&& work) {
   for (;;) {
+    Transaction transaction;
+    // What was found in pages that were used again meanwhile means nothing.
+    auto answer = [&](Status status) {
+      return transaction.is_intact() ? std::move(status) : status_of(StoreError::kOvertaken);
+    };
     try {
-      Transaction transaction;
       require(transaction.begin_read(environment_));
       Tables tables(transaction);
       work(tables);
-      if (environment_.lost_pages()) return status_of(StoreError::kDamaged);
-      return {};
+      return answer(environment_.lost_pages() ? status_of(StoreError::kDamaged) : Status{});
     } catch (const Failure& failure) {
-      return failure.status;
+      return answer(failure.status);
     } catch (const StoreFailure& failure) {
-      StoreError error = failure.error;
-      if (error == StoreError::kMapResized) error = environment_.adopt_size();
+      if (failure.error != StoreError::kMapResized) return answer(status_of(failure.error));
+      transaction.abort();
+      StoreError error = environment_.adopt_size();
       if (error != StoreError::kNone) return status_of(error);
     } catch (const std::exception& problem) {
-      return {Code::kStore, std::string("unexpected error: ") + problem.what()};
+      return answer({Code::kStore, std::string("unexpected error: ") + problem.what()});
     }
   }
 }

@@ -28,12 +28,14 @@ struct FileRule {
   const char* name;
   mode_t least;
   mode_t most;
-  bool may_be_missing;
+  enum { kIsNeeded, kIsOptional, kIsMade } missing;  ///< kIsMade: by a repair
+  bool is_lock = false;
 };
-constexpr FileRule kFiles[] = {{"", 0750, 0750, false},
-                               {"/data.mdb", 0640, 0640, false},
-                               {"/lock.mdb", 0660, 0660, false},
-                               {"/acknowledged", 0640, 0640, true}};
+constexpr FileRule kFiles[] = {{"", 0750, 0750, FileRule::kIsNeeded},
+                               {"/data.mdb", 0640, 0640, FileRule::kIsNeeded},
+                               {"/lock.mdb", 0600, 0600, FileRule::kIsOptional, true},
+                               {"/readers", 0660, 0660, FileRule::kIsMade},
+                               {"/acknowledged", 0640, 0640, FileRule::kIsOptional}};
 
 void inspect_files(const std::string& path, CheckReport* report) {
   auto add = [&](Remedy remedy, std::string text) {
@@ -46,11 +48,20 @@ void inspect_files(const std::string& path, CheckReport* report) {
     std::string name = path + rule.name;
     struct stat file {};
     if (lstat(name.c_str(), &file) != 0) {
-      if (!rule.may_be_missing) add(Remedy::kByHand, name + " cannot be looked at: " + std::strerror(errno));
+      if (errno == ENOENT && rule.missing == FileRule::kIsMade) {
+        add(Remedy::kRepair,
+            name + " is missing, so that no server reads the store; `tokengate repair` makes it");
+      } else if (rule.missing != FileRule::kIsOptional) {
+        add(Remedy::kByHand, name + " cannot be looked at: " + std::strerror(errno));
+      }
       continue;
     }
     mode_t mode = file.st_mode & 0777;
-    if ((mode & ~rule.most) != 0 || (mode & rule.least) != rule.least) {
+    if (rule.is_lock && (mode & 022) != 0) {
+      add(Remedy::kByHand, name +
+                               " may be written by others, who could lead every command astray by it; stop "
+                               "all servers, commands and daemons that use the store, and remove the file");
+    } else if ((mode & ~rule.most) != 0 || (mode & rule.least) != rule.least) {
       char text[64];
       std::snprintf(text, sizeof text, "%04o, and should have %04o", unsigned{mode}, unsigned{rule.most});
       add(Remedy::kRepair, name + " has the mode " + text + "; `tokengate repair` sets it");
@@ -149,10 +160,16 @@ std::string inspect(const std::string& path) {
     inspection.run();
     report = inspection.report();
     inspect_usage(path, tables, &report);
-    transaction.abort();
     // Reads all pages once more, and counts them against those that are free.
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (environment.copy_to(nowhere) != StoreError::kNone) {
+    StoreError copied = environment.copy_to(nowhere);
+    close(nowhere);
+    // What was found may be of pages that were used again meanwhile.
+    if (copied == StoreError::kOvertaken || !transaction.is_intact()) {
+      if (tries + 1 == kTries) error = StoreError::kOvertaken;
+      continue;
+    }
+    if (copied != StoreError::kNone) {
       ++report.finding_count;
       report.findings.push_back({"the pages of data.mdb do not add up: the file is damaged; restore a backup",
                                  Remedy::kRestore, false});

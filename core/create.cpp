@@ -73,7 +73,7 @@ Status create_store(const StoreSpec& spec, const Change& change) {
     mode_t before = umask(0077);
     StoreError error = environment.open(spec.path, Environment::Mode::kCreate);
     umask(before);
-    if (error == StoreError::kNone) error = set_store_modes(spec.path, group);
+    if (error == StoreError::kNone) error = set_store_modes(spec.path, geteuid(), group);
     StoreId store_id{};
     if (error == StoreError::kNone && !random_bytes(store_id)) error = StoreError::kSystem;
     if (error == StoreError::kNone) {

@@ -1,9 +1,10 @@
-// Opens a store and keeps it open: files, memory map, tables, reader slots.
+// Opens a store and keeps it open: files, memory map, tables, readers.
 #include "environment.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace tokengate {
 namespace {
 
 constexpr mode_t kDataMode = 0640;
-constexpr mode_t kLockMode = 0660;
+constexpr mode_t kLockMode = 0600;
 
 std::string data_file(const std::string& path) {
   return path + "/data.mdb";
@@ -40,38 +41,51 @@ bool is_racy_library() noexcept {
   return major == 0 && minor == 9 && patch >= 26 && patch <= 31;
 }
 
-/// Gives a file of a store its mode and group, if it has others; 0 or the system's code. By name: to close
+/// Gives a file of a store its mode and owners, if it has others; 0 or the system's code. By name: to close
 /// another descriptor of the lock file would give up LMDB's locks on it.
-int set_mode(const std::string& file, mode_t mode, gid_t group) noexcept {
+int set_mode(const std::string& file, mode_t mode, uid_t user, gid_t group) noexcept {
   struct stat now {};
   if (stat(file.c_str(), &now) != 0) return errno;
-  if (now.st_gid != group && chown(file.c_str(), static_cast<uid_t>(-1), group) != 0) return errno;
+  if ((now.st_uid != user || now.st_gid != group) && chown(file.c_str(), user, group) != 0) return errno;
   if ((now.st_mode & 07777) != mode && chmod(file.c_str(), mode) != 0) return errno;
   return 0;
 }
 
-/// Then LMDB reads without its lock file, be it there or not.
 bool is_read_only(const std::string& path) noexcept {
   struct statvfs found {};
   return statvfs(path.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
 }
 
-/// Whether the content is that of the commit which it is said to be of. Damage to the number of the commit
-/// before may make it look like the next one. But each change lets go of pages, and LMDB notes under its
-/// number which; only a new file, or a copy that LMDB made, begins with a commit that changed nothing.
-StoreError check_number(MDB_env* env, MDB_txn* txn) noexcept {
+/// Whether LMDB's lock file is, or will be, this process's to use.
+bool may_lock(const std::string& path) noexcept {
+  struct stat lock {};
+  const bool exists = stat(lock_file(path).c_str(), &lock) == 0;
+  return faccessat(AT_FDCWD, (exists ? lock_file(path) : path).c_str(), R_OK | W_OK, AT_EACCESS) == 0;
+}
+
+/// Whether others than root and the store's owner may write LMDB's lock file. Then its locks are not to be
+/// touched: they lead to memory that whoever writes there may choose.
+bool others_may_lock(const std::string& path) noexcept {
+  struct stat lock {};
+  struct stat data {};
+  if (stat(lock_file(path).c_str(), &lock) != 0) return false;
+  const bool is_owners = lock.st_uid == 0 || lock.st_uid == geteuid() ||
+                         (stat(data_file(path).c_str(), &data) == 0 && lock.st_uid == data.st_uid);
+  return !is_owners || (lock.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/// is_of_commit(), asked of LMDB.
+bool lmdb_is_of_commit(MDB_txn* txn) noexcept {
   constexpr MDB_dbi kFreeTable = 0;
   const uint64_t id = mdb_txn_id(txn);
   MDB_cursor* cursor = nullptr;
-  MDB_envinfo info;
-  if (id <= 1) return StoreError::kNone;
-  if (mdb_env_info(env, &info) != MDB_SUCCESS || id > info.me_last_txnid) return StoreError::kLock;
-  if (mdb_cursor_open(txn, kFreeTable, &cursor) != MDB_SUCCESS) return StoreError::kDamaged;
+  if (id <= 1) return true;
+  if (mdb_cursor_open(txn, kFreeTable, &cursor) != MDB_SUCCESS) return false;
   MDB_val key{};
   bool same = mdb_cursor_get(cursor, &key, nullptr, MDB_LAST) == MDB_SUCCESS && key.mv_size == sizeof id &&
               std::memcmp(key.mv_data, &id, sizeof id) == 0;
   mdb_cursor_close(cursor);
-  return same ? StoreError::kNone : StoreError::kDamaged;
+  return same;
 }
 
 /// Whether LMDB may be let near the data file.
@@ -107,63 +121,81 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
     if (error != StoreError::kNone) return error;
   }
   if (is_racy_library()) return StoreError::kLibrary;
+  const bool reads = mode == Mode::kServe || mode == Mode::kRead;
+  is_serving_ = mode == Mode::kServe || (mode == Mode::kRead && (!may_lock(path) || others_may_lock(path)));
+  if (!is_serving_ && others_may_lock(path)) return StoreError::kLock;
+  if (is_serving_) {
+    StoreError error = open_readers();
+    // The cure begins with the lock file.
+    if (error == StoreError::kNoReaders && mode == Mode::kRead && others_may_lock(path))
+      return StoreError::kLock;
+    if (error != StoreError::kNone) return error;
+  }
+  struct stat lock {};
+  const bool makes_lock_file = !is_serving_ && stat(lock_file(path).c_str(), &lock) != 0;
   system_code_ = mdb_env_create(&env_);
   if (system_code_ != MDB_SUCCESS) return to_error(system_code_);
   mdb_env_set_maxdbs(env_, kTableCount);
-  mdb_env_set_maxreaders(env_, kReaderSlots);
   mdb_env_set_mapsize(env_, map_bytes);
-  struct stat lock {};
-  const bool makes_lock_file = stat(lock_file(path).c_str(), &lock) != 0;
-  lacks_lock_ = mode == Mode::kRead && is_read_only(path);
-  if (!makes_lock_file && !lacks_lock_ && lock.st_size > 0 && lock.st_size < lmdb_layout::kLeastLockBytes) {
-    // From such a size LMDB reckons billions of readers, and in the end unmaps as much memory.
-    close();
-    return StoreError::kLock;
-  }
   // MDB_NOTLS: a kept read transaction belongs to its object, not to the thread that began it.
-  unsigned flags = MDB_NOTLS | (mode == Mode::kRead ? MDB_RDONLY : 0);
+  const unsigned flags = MDB_NOTLS | (reads ? MDB_RDONLY : 0) | (is_serving_ ? MDB_NOLOCK : 0);
   system_code_ = mdb_env_open(env_, path.c_str(), flags, kLockMode);
-  if (system_code_ != MDB_SUCCESS) {
-    StoreError error = to_opening_error(system_code_);
-    close();
-    return error;
-  }
+  StoreError error =
+      system_code_ == MDB_SUCCESS ? look_into(mode, makes_lock_file) : to_opening_error(system_code_);
+  if (error != StoreError::kNone) close();
+  return error;
+}
+
+/// Opens the reader slots, without which only what nobody can change is read.
+StoreError Environment::open_readers() noexcept {
+  int code = readers_.open(path_);
+  // A file system that failed may not say that it is read-only.
+  lacks_readers_ = code == EROFS || (code != 0 && is_read_only(path_));
+  if (code == 0 || lacks_readers_) return StoreError::kNone;
+  return code == ENOENT ? StoreError::kNoReaders : to_error(system_code_ = code);
+}
+
+StoreError Environment::claim(ReaderSlot* slot) noexcept {
+  int code = slot->claim(readers_);
+  if (code == 0) return StoreError::kNone;
+  return code == EAGAIN ? StoreError::kReadersFull : to_error(system_code_ = code);
+}
+
+/// The part of open() that reads the store.
+StoreError Environment::look_into(Mode mode, bool makes_lock_file) noexcept {
   mdb_filehandle_t handle = -1;
+  struct stat file {};
   if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
     data_id_ = {file.st_dev, file.st_ino};
     least_bytes_ = file.st_size;
   }
-  if (stat(lock_file(path).c_str(), &lock) == 0) lock_id_ = {lock.st_dev, lock.st_ino};
-  if (mode == Mode::kRead) {
-    guard_data();
-    Map map = map_of(lock_id_, "/lock.mdb");
-    if (map.begin != nullptr) lock_guard_.watch(map.begin, map.bytes, true);
-  }
-  if (!has_sound_readers()) {
-    close();
-    return StoreError::kLock;
+  const bool reads = mode == Mode::kServe || mode == Mode::kRead;
+  if (reads) guard_data();
+  ReaderSlot slot;
+  if (readers_.is_open()) {
+    MDB_envinfo info;
+    if (StoreError error = claim(&slot); error != StoreError::kNone) return error;
+    if (mdb_env_info(env_, &info) == MDB_SUCCESS) slot.hold(info.me_last_txnid);
   }
   clear_stale_readers();
-  if (StoreError error = check_length(); error != StoreError::kNone) {
-    close();
-    return error;
+  StoreError error = check_length();
+  if (error != StoreError::kNone) return error;
+  // A file that was lost comes back with the maker's umask and would keep the server's workers out.
+  if (mode == Mode::kWrite) set_store_modes(path_, file.st_uid, file.st_gid);
+  // Without it no server would read the store.
+  if (!reads) {
+    int code = make_readers_file(path_, file.st_uid, file.st_gid);
+    if (code != 0) return to_error(system_code_ = code);
   }
-  // A lock file that was lost comes back with the maker's umask and would keep the server's workers out.
-  if (mode == Mode::kWrite) set_store_modes(path, file.st_gid);
-  // Likewise from a reader, which leaves one that was there as `check` has to find it. It may fail: to read
-  // it is not needed.
-  if (mode == Mode::kRead && makes_lock_file) set_mode(lock_file(path), kLockMode, file.st_gid);
-  if (int code = acknowledged_.open(path, data_id_.inode, mode != Mode::kRead, file.st_gid); code != 0) {
-    close();
+  // Likewise from a reader, which leaves one that was there as `check` has to find it.
+  if (mode == Mode::kRead && makes_lock_file) set_mode(lock_file(path_), kLockMode, file.st_uid, file.st_gid);
+  if (int code = acknowledged_.open(path_, data_id_.inode, !reads, file.st_gid); code != 0)
     return to_error(system_code_ = code);
-  }
-  StoreError error = open_tables(mode == Mode::kCreate);
+  error = open_tables(mode == Mode::kCreate);
   if (error == StoreError::kNotFound) error = StoreError::kNoStore;
   if (error == StoreError::kNone && mode != Mode::kCreate) error = check_format();
   if (error == StoreError::kNone && mode == Mode::kWrite) error = take_turn();
-  if (lost_pages()) error = StoreError::kDamaged;
-  if (error != StoreError::kNone) close();
-  return error;
+  return lost_pages() ? StoreError::kDamaged : error;
 }
 
 /// Mends what a writer left that was killed as it committed (LMDB does, for the next one in turn): with the
@@ -172,24 +204,16 @@ StoreError Environment::open(const std::string& path, Mode mode, uint64_t map_by
 /// left.
 StoreError Environment::take_turn() noexcept {
   Transaction transaction;
-  StoreError error = transaction.begin_write(*this);
+  StoreError error = transaction.take_turn(*this);
   if (error != StoreError::kNone) return error;
   if (transaction.id() <= acknowledged_.newest()) return StoreError::kDamaged;
   acknowledged_.set(transaction.id() - 1);
   return StoreError::kNone;
 }
 
-/// Whether the lock file has a slot for each reader that it counts. LMDB would look for them, whoever wrote
-/// the count, beyond the end of the file: when a transaction begins, and for each of this process when it
-/// closes.
-bool Environment::has_sound_readers() const noexcept {
-  MDB_envinfo info;
-  return mdb_env_info(env_, &info) == MDB_SUCCESS && info.me_numreaders <= info.me_maxreaders;
-}
-
 /// Begins a transaction.
 int Environment::begin(unsigned flags, MDB_txn** txn) noexcept {
-  return system_code_ = has_sound_readers() ? mdb_txn_begin(env_, nullptr, flags, txn) : MDB_BAD_RSLOT;
+  return system_code_ = mdb_txn_begin(env_, nullptr, flags, txn);
 }
 
 /// Likewise, also if another process has grown the map since this one took its size.
@@ -220,7 +244,7 @@ StoreError Environment::check_length() noexcept {
     uint64_t whole_pages = static_cast<uint64_t>(file.st_size) / stat.ms_psize;
     is_short = whole_pages <= info.me_last_pgno;
     if (is_short) {
-      Map map = is_guarded_ ? data_map_ : map_of(data_id_, "/data.mdb");
+      Map map = is_guarded_ ? data_map_ : map_of_data();
       is_short = !TreeWalk::fits(map.begin, map.bytes) ||
                  !are_free(map.begin, info.me_last_txnid, whole_pages, info.me_last_pgno);
     }
@@ -256,11 +280,12 @@ StoreError Environment::check_format() noexcept {
 StoreError Environment::check_commit(MDB_txn* txn) noexcept {
   const void* map = data_map_.begin;
   const uint64_t id = mdb_txn_id(txn);
-  if (map != nullptr && !(is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
-                          is_sound_free_table(map, pages(), id))) {
-    return StoreError::kDamaged;
-  }
-  return check_number(env_, txn);
+  MDB_envinfo info;
+  if (mdb_env_info(env_, &info) != MDB_SUCCESS || id > info.me_last_txnid) return StoreError::kLock;
+  if (map == nullptr) return lmdb_is_of_commit(txn) ? StoreError::kNone : StoreError::kDamaged;
+  const bool is_sound = is_sound_tree(map, pages(), main_table_record(map, id), 0) &&
+                        is_sound_free_table(map, pages(), id) && is_of_commit(map, pages(), id);
+  return is_sound ? StoreError::kNone : StoreError::kDamaged;
 }
 
 StoreError Environment::open_tables(bool create) noexcept {
@@ -291,9 +316,9 @@ StoreError Environment::open_tables(bool create) noexcept {
 
 void Environment::close() noexcept {
   guard_.release();
-  if (env_ != nullptr) mdb_env_close(env_);  // looks into the lock file once more
+  if (env_ != nullptr) mdb_env_close(env_);
   env_ = nullptr;
-  lock_guard_.release();
+  readers_.close();
   is_guarded_ = false;
   data_map_ = {};
   acknowledged_.close();
@@ -301,39 +326,45 @@ void Environment::close() noexcept {
 
 bool Environment::is_current() const noexcept {
   struct stat data {};
-  struct stat lock {};
   if (env_ == nullptr || stat(data_file(path_).c_str(), &data) != 0) return false;
-  const bool has_lock = stat(lock_file(path_).c_str(), &lock) == 0;
-  return (has_lock || lacks_lock_) && data_id_ == FileId{data.st_dev, data.st_ino} &&
-         lock_id_ == FileId{lock.st_dev, lock.st_ino} && data.st_size >= least_bytes_ &&
-         !(lacks_lock_ && !is_read_only(path_)) && acknowledged_.is_current(path_);
+  const bool has_readers = lacks_readers_ ? is_read_only(path_) || Readers().open(path_) == EROFS
+                                          : !is_serving_ || readers_.is_current(path_);
+  return has_readers && data_id_ == FileId{data.st_dev, data.st_ino} && data.st_size >= least_bytes_ &&
+         acknowledged_.is_current(path_);
 }
 
 void Environment::guard_data() noexcept {
   is_guarded_ = true;
-  Map map = map_of(data_id_, "/data.mdb");
+  Map map = map_of_data();
   if (map.begin != nullptr) guard_.watch(map.begin, map.bytes, false);
   data_map_ = TreeWalk::fits(map.begin, map.bytes) ? map : Map();
 }
 
 bool Environment::lost_pages() const noexcept {
-  return guard_.was_hit() || lock_guard_.was_hit();
+  return guard_.was_hit();
 }
 
-Environment::Map Environment::map_of(const FileId& id, const char* name) noexcept {
+Environment::Map Environment::map_of_data() const noexcept {
   // LMDB does not tell, the system does: the one map of this file.
   std::FILE* maps = std::fopen("/proc/self/maps", "re");
   if (maps == nullptr) return {};
   Map found;
+  bool is_same_device = false;
   char line[512];
-  while (found.begin == nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
+  while (!is_same_device && std::fgets(line, sizeof line, maps) != nullptr) {
     void* begin = nullptr;
     void* end = nullptr;
+    unsigned major = 0;
+    unsigned minor = 0;
     unsigned long inode = 0;
-    // Not by the device, of which some file systems tell stat() another number.
     // NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers fit
-    if (std::sscanf(line, "%p-%p %*s %*s %*s %lu", &begin, &end, &inode) == 3 && inode == id.inode &&
-        std::strstr(line, name) != nullptr) {
+    if (std::sscanf(line, "%p-%p %*s %*s %x:%x %lu", &begin, &end, &major, &minor, &inode) != 5 ||
+        inode != data_id_.inode || std::strstr(line, "/data.mdb") == nullptr) {
+      continue;
+    }
+    // Some file systems tell stat() another number of the device, so the first must do if no other is better.
+    is_same_device = makedev(major, minor) == data_id_.device;
+    if (is_same_device || found.begin == nullptr) {
       found = {begin, static_cast<size_t>(static_cast<char*>(end) - static_cast<char*>(begin))};
     }
   }
@@ -356,40 +387,29 @@ StoreError Environment::grow() noexcept {
 
 void Environment::clear_stale_readers() noexcept {
   int dead = 0;
-  if (has_sound_readers()) mdb_reader_check(env_, &dead);
+  mdb_reader_check(env_, &dead);
 }
 
 StoreError Environment::copy_to(int descriptor) noexcept {
-  // LMDB takes its own snapshot; this one is to see that the lock file names the newest commit.
+  // LMDB takes its own snapshot; this one is to see that it is the newest commit, and to hold its pages.
   Transaction transaction;
   StoreError error = transaction.begin_read(*this);
   if (error != StoreError::kNone) return error;
-  return to_error(system_code_ = mdb_env_copyfd2(env_, descriptor, MDB_CP_COMPACT));
+  error = to_error(system_code_ = mdb_env_copyfd2(env_, descriptor, MDB_CP_COMPACT));
+  return transaction.is_intact() ? error : StoreError::kOvertaken;
 }
 
 Environment::Figures Environment::figures() noexcept {
   Figures figures;
   MDB_envinfo info;
   struct stat file {};
+  if (mdb_env_info(env_, &info) == MDB_SUCCESS) figures.map_bytes = info.me_mapsize;
   mdb_filehandle_t handle = -1;
-  if (mdb_env_info(env_, &info) == MDB_SUCCESS) {
-    figures.map_bytes = info.me_mapsize;
-    figures.readers_max = info.me_maxreaders;
-  }
   if (mdb_env_get_fd(env_, &handle) == MDB_SUCCESS && fstat(handle, &file) == 0) {
     figures.file_bytes = static_cast<uint64_t>(file.st_size);
   }
-  if (!has_sound_readers()) return figures;
-  // Slots are never given back, only reused; the listing shows those in use, after its heading line.
-  mdb_reader_list(
-      env_,
-      [](const char* line, void* context) {
-        if (std::strchr("0123456789 ", line[0]) != nullptr && std::strpbrk(line, "0123456789") != nullptr) {
-          ++*static_cast<unsigned*>(context);
-        }
-        return 0;
-      },
-      &figures.readers_used);
+  figures.readers_used = count_readers(path_);
+  figures.readers_max = kReaderSlots;
   return figures;
 }
 
@@ -398,10 +418,11 @@ std::string Environment::system_text() const {
   return mdb_strerror(system_code_);
 }
 
-StoreError set_store_modes(const std::string& path, gid_t group) noexcept {
-  int data = set_mode(data_file(path), kDataMode, group);
-  int lock = set_mode(lock_file(path), kLockMode, group);
-  return to_error(data != 0 ? data : lock);
+StoreError set_store_modes(const std::string& path, uid_t user, gid_t group) noexcept {
+  int data = set_mode(data_file(path), kDataMode, user, group);
+  int lock = set_mode(lock_file(path), kLockMode, user, group);
+  int readers = make_readers_file(path, user, group);
+  return to_error(data != 0 ? data : lock != 0 ? lock : readers);
 }
 
 }  // namespace tokengate

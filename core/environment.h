@@ -14,6 +14,7 @@
 
 #include "acknowledged.h"
 #include "fault_guard.h"
+#include "readers.h"
 #include "store.h"
 
 struct MDB_env;
@@ -25,14 +26,15 @@ namespace tokengate {
 /// which must wait for readers, stays an exception.
 inline constexpr uint64_t kDefaultMapBytes = uint64_t{16} << 30;
 
-/// Reader slots of the lock file: more than the worker threads of a large host. Fixed by whoever opens first,
-/// so it is the same for every opener.
-inline constexpr unsigned kReaderSlots = 4096;
-
 /// An opened environment. Not to be used across fork(); at most one per path and process.
 class Environment {
  public:
-  enum class Mode { kRead, kWrite, kCreate };
+  enum class Mode {
+    kServe,  ///< to decide, as anybody in the store's group: without LMDB's lock file (see readers.h)
+    kRead,   ///< for the owner, whose long reads hold no writer up; for others, as kServe
+    kWrite,
+    kCreate,
+  };
 
   Environment() noexcept = default;
   ~Environment() { close(); }
@@ -47,19 +49,19 @@ class Environment {
   bool is_open() const noexcept { return env_ != nullptr; }
 
   /// Whether the files at the path are still the ones that were opened, and the data file is not cut short;
-  /// and a file system that was read-only, on which LMDB does without the lock file, still is.
+  /// and a file system that was read-only, on which there are no reader slots, still is.
   bool is_current() const noexcept;
 
-  /// Whether, since it was opened with kRead, a file turned out to be cut short, or so damaged that reading
-  /// went beyond its end: what was read since may be zeros. A writer is ended by SIGBUS instead, before it
-  /// can use them.
+  /// Whether, since it was opened with kServe or kRead, a file turned out to be cut short, or so damaged that
+  /// reading went beyond its end: what was read since may be zeros. A writer is ended by SIGBUS instead,
+  /// before it can use them.
   bool lost_pages() const noexcept;
 
   /// After kMapResized, with no transaction active in this process.
   StoreError adopt_size() noexcept;
   /// After kMapFull, likewise: doubles the map.
   StoreError grow() noexcept;
-  /// Frees the reader slots of processes that are gone.
+  /// Frees the slots in LMDB's own list of readers, of the owner's, whose processes are gone.
   void clear_stale_readers() noexcept;
 
   /// Writes the newest commit as a data file, without its free pages, while others read and write. Takes as
@@ -81,7 +83,6 @@ class Environment {
   StoreError open_tables(bool create) noexcept;
   StoreError check_format() noexcept;
   StoreError take_turn() noexcept;
-  bool has_sound_readers() const noexcept;
   int begin(unsigned flags, MDB_txn** txn) noexcept;
   int begin_in_map(unsigned flags, MDB_txn** txn) noexcept;
   StoreError check_length() noexcept;
@@ -103,23 +104,27 @@ class Environment {
     void* begin = nullptr;
     size_t bytes = 0;
   };
-  static Map map_of(const FileId& id, const char* name) noexcept;
+  Map map_of_data() const noexcept;
   void guard_data() noexcept;
+  StoreError open_readers() noexcept;
+  StoreError claim(ReaderSlot* slot) noexcept;
+  StoreError look_into(Mode mode, bool makes_lock_file) noexcept;
 
   bool is_guarded_ = false;
-  Map data_map_;  ///< with kRead, if it is laid out as TreeWalk expects
+  Map data_map_;  ///< with kServe or kRead, if it is laid out as TreeWalk expects
   FaultGuard guard_;
-  FaultGuard lock_guard_;  // every user of the store may cut that file
   FileId data_id_;
-  FileId lock_id_;
   off_t least_bytes_ = 0;
-  bool lacks_lock_ = false;
+  bool is_serving_ = false;          ///< reads without LMDB's lock file
+  bool lacks_readers_ = false;       ///< does so on a file system that is read-only
+  Readers readers_;                  ///< open if it is serving and does not lack them
   uint32_t found_format_ = 0;        ///< of the store that open() looked at; 0: it did not come that far
   std::atomic<int> system_code_{0};  // readers of several threads may begin at once
 };
 
-/// Makes the folder's files what the server's group needs: data readable, lock writable, nothing for others.
-StoreError set_store_modes(const std::string& path, gid_t group) noexcept;
+/// Makes the folder's files what the server's group needs: data readable, `readers` writable, and nothing for
+/// others; LMDB's lock file is the owner's alone.
+StoreError set_store_modes(const std::string& path, uid_t user, gid_t group) noexcept;
 
 }  // namespace tokengate
 

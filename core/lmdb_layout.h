@@ -1,4 +1,4 @@
-/// Where things stand in the files of LMDB's data format 1, for the parts that look at one without LMDB.
+/// Where things stand in a data file of LMDB's data format 1, for the parts that look at one without LMDB.
 #ifndef TOKENGATE_LMDB_LAYOUT_H_
 #define TOKENGATE_LMDB_LAYOUT_H_
 
@@ -53,9 +53,6 @@ inline constexpr uint16_t kIntegerKeys = 8;
 inline constexpr uint16_t kOpenedWith = 0x4001;
 inline constexpr unsigned kMostDepth = 32;  // LMDB's own bound
 inline constexpr size_t kMostKeyBytes = 511;
-
-// A lock file has the marks of its format, the locks and the counts first, then a slot for each reader.
-inline constexpr long kLeastLockBytes = 192;  // of one reader
 
 template <class T>
 T load(const char* from) noexcept {

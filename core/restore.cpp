@@ -263,7 +263,7 @@ Result<RestoreReport> restore_store(const RestoreSpec& spec, const Change& chang
     result = admin.value.finish_restore(change, spec.withdrawals_from);
     if (!result.ok()) return fail(result.status);
   }
-  if (StoreError error = set_store_modes(folder.path(), group); error != StoreError::kNone) {
+  if (StoreError error = set_store_modes(folder.path(), geteuid(), group); error != StoreError::kNone) {
     return fail({Code::kStore, describe(error, folder.path(), "")});
   }
   if (Status status = folder.move_to(place); !status.ok()) return fail(status);

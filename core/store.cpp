@@ -15,7 +15,7 @@ std::string describe(StoreError error, const std::string& path, const std::strin
     case StoreError::kPermission:
       return "no permission for the store at " + path +
              "; to change it be its owner, and to read it be in its group, with data.mdb readable and "
-             "lock.mdb writable for that group";
+             "`readers` writable for that group";
     case StoreError::kVersion:
       return "the store at " + path + " is of " +
              (system_text.starts_with("format ") ? system_text : "another format") +
@@ -27,6 +27,12 @@ std::string describe(StoreError error, const std::string& path, const std::strin
       return "the memory map of the store at " + path + " could not grow; raise the limit on address space";
     case StoreError::kReadersFull:
       return "all reader slots of the store at " + path + " are in use; stop some of its readers";
+    case StoreError::kNoReaders:
+      return "the store at " + path +
+             " has no file `readers`; run `tokengate repair` as the store's owner, which makes it";
+    case StoreError::kOvertaken:
+      return "the store at " + path +
+             " was changed too often while it was read; try again, or as the store's owner";
     case StoreError::kDiskFull:
       return "no space is left on the disk of the store at " + path + ", or it fails; nothing was changed";
     case StoreError::kDamaged:
@@ -38,10 +44,10 @@ std::string describe(StoreError error, const std::string& path, const std::strin
              "is damaged with `tokengate check`";
     case StoreError::kLock:
       return "the lock file of the store at " + path +
-             " is damaged or does not name its newest commit; a change made with " +
-             "`tokengate` as the store's owner mends that; if it is refused, stop everything that uses the "
-             "store " +
-             "and remove " + path + "/lock.mdb";
+             " is damaged, may be written by others than the owner, or does not name the newest commit; stop "
+             "all "
+             "servers, commands and daemons that use the store, and remove " +
+             path + "/lock.mdb";
     case StoreError::kLibrary:
       return "the store at " + path + " is not opened: this LMDB has races in its lock handling; install " +
              "0.9.25 or older, or 0.9.32 or newer";

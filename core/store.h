@@ -24,6 +24,8 @@ enum class StoreError : uint8_t {
   kMapFull,      ///< the map must grow: close the transaction, grow(), try again
   kMapResized,   ///< another process grew it: close all transactions, adopt_size(), try again
   kReadersFull,  ///< no reader slot is free
+  kNoReaders,    ///< the file of the reader slots is missing
+  kOvertaken,    ///< commits came faster than a reader that is not the owner may be behind: try again
   kDiskFull,     ///< or failing
   kDamaged,      ///< LMDB or a record's check value says so
   kCatalog,      ///< the catalog is not the one that was loaded

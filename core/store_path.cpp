@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <iterator>
 #include <vector>
 
+#include "store.h"
 #include "tokengate/verify.h"
 
 namespace tokengate {
@@ -40,6 +42,13 @@ bool allows(const struct stat& file, uid_t uid, const std::vector<gid_t>& groups
   return (file.st_mode >> shift & wanted) == wanted;
 }
 
+/// Workers need none on a file system that is read-only.
+std::string no_readers(const std::string& store_path) {
+  struct statvfs found {};
+  const bool is_read_only = statvfs(store_path.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
+  return is_read_only ? "" : describe(StoreError::kNoReaders, store_path, "");
+}
+
 }  // namespace
 
 std::string check_store_path(const std::string& store_path, unsigned worker_uid, unsigned worker_gid) {
@@ -50,12 +59,13 @@ std::string check_store_path(const std::string& store_path, unsigned worker_uid,
   };
   const Part parts[] = {{store_path, 1, "entered"},
                         {store_path + "/data.mdb", 4, "read"},
-                        {store_path + "/lock.mdb", 6, "read and written"},
+                        {store_path + "/readers", 6, "read and written"},
                         {store_path + "/acknowledged", 4, "read"}};
   std::vector<gid_t> groups = groups_of(worker_uid, worker_gid);
   auto problem_of = [&](const Part& part) -> std::string {
     struct stat file {};
     if (stat(part.path.c_str(), &file) != 0) {
+      if (errno == ENOENT && &part == std::end(parts) - 2) return no_readers(store_path);
       // A store is whole without its last file, which the next change makes.
       if (errno == ENOENT && &part == std::end(parts) - 1) return {};
       return "there is no store at " + store_path + " (" + part.path + ": " + std::strerror(errno) +

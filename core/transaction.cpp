@@ -2,6 +2,7 @@
 #include "transaction.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "environment.h"
 #include "lmdb_call.h"
@@ -9,6 +10,17 @@
 
 namespace tokengate {
 namespace {
+
+/// With no reader that it knows of, LMDB's commit `id` uses pages again that commit `id - kReusedAfter`
+/// needed, and earlier ones.
+constexpr uint64_t kReusedAfter = 3;
+
+/// What was read before it was read before what is read after it.
+void finish_reads() noexcept {
+#ifndef __SANITIZE_THREAD__  // which knows no fences, and nothing of other processes
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+}
 
 template <class Key>
 StoreError get_value(MDB_txn* txn, unsigned table, const Key& key, Bytes* value) noexcept {
@@ -35,30 +47,50 @@ StoreError erase_key(MDB_txn* txn, unsigned table, const Key& key) noexcept {
 }  // namespace
 
 uint64_t Transaction::newest_in_file() noexcept {
+  const void* map = environment_->data_map_.begin;
+  if (map != nullptr) return newest_commit(map);
   MDB_envinfo info;  // of the data file itself
   return mdb_env_info(environment_->env_, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
 }
 
 StoreError Transaction::begin_read(Environment& environment) noexcept {
+  environment_ = &environment;
+  if (environment.readers_.is_open()) {
+    StoreError error = environment.claim(&slot_);
+    if (error != StoreError::kNone) return error;
+  }
   int code = environment.begin(MDB_RDONLY, &txn_);
   if (code == MDB_READERS_FULL) {
     environment.clear_stale_readers();
     code = environment.begin(MDB_RDONLY, &txn_);
   }
-  environment_ = &environment;
   if (code != MDB_SUCCESS) {
     txn_ = nullptr;
+    slot_.release();
     return to_error(code);
   }
   reset();
   ++opening_;
-  newest_ = 0;
   StoreError error = renew();
   if (error != StoreError::kNone) abort();
   return error;
 }
 
 StoreError Transaction::begin_write(Environment& environment) noexcept {
+  StoreError error = take_turn(environment);
+  if (error != StoreError::kNone) return error;
+  // LMDB knows nothing of the readers there: it uses the pages again that went with the commit before last,
+  // or earlier, which who reads the one before that, or an earlier one, still needs.
+  int code = id() <= kReusedAfter ? 0 : wait_for_readers(environment.path_, id() - kReusedAfter + 1);
+  if (code != 0) {
+    abort();
+    return to_error(environment.system_code_ = code);
+  }
+  environment.acknowledged_.begin(id());
+  return StoreError::kNone;
+}
+
+StoreError Transaction::take_turn(Environment& environment) noexcept {
   int code = environment.begin(0, &txn_);
   if (code != MDB_SUCCESS) txn_ = nullptr;
   environment_ = &environment;
@@ -92,6 +124,12 @@ void Transaction::set_walk() noexcept {
   tokens_.set(map.begin, environment_->pages(), record);
 }
 
+/// Whether the content is that of the snapshot's commit.
+bool Transaction::is_what_it_says() noexcept {
+  const Environment::Map& map = environment_->data_map_;
+  return map.begin == nullptr || is_of_commit(map.begin, environment_->pages(), id());
+}
+
 StoreError Transaction::find_record(Table table, Bytes* record) noexcept {
   return get_value(txn_, environment_->main_table_, Bytes(kTables[index(table)].name), record);
 }
@@ -112,35 +150,61 @@ StoreError Transaction::check_small_tables() noexcept {
 void Transaction::reset() noexcept {
   walking_ = false;
   mdb_txn_reset(txn_);
+  slot_.hold(0);
 }
 
 StoreError Transaction::renew() noexcept {
-  uint64_t acknowledged = environment_->acknowledged_.newest();
-  int code = mdb_txn_renew(txn_);
-  // A number above what the data file was known to have: there was a commit since, or the lock file runs
-  // ahead of one that is still being written, and LMDB has taken the commit before last for it. So the file
-  // is asked first, and LMDB once more. Commits take longer than that, so a few rounds are plenty.
+  const bool serves = environment_->is_serving_;
+  const uint64_t acknowledged = environment_->acknowledged_.newest();
+  // If a commit came in between, pages may have been used again before they were held; the next but one is
+  // written over what LMDB reads as it takes a snapshot; and a lock file may run ahead of the data file.
+  // Commits take longer than this, so a few rounds are plenty.
   constexpr int kRounds = 16;
-  for (int round = 0; code == MDB_SUCCESS && id() > newest_; ++round) {
-    reset();
-    if (round == kRounds) return StoreError::kLock;
+  for (int round = 0;; ++round) {
+    if (round == kRounds) return serves ? StoreError::kOvertaken : StoreError::kLock;
+    failures_ = environment_->acknowledged_.failures();
     newest_ = newest_in_file();
-    code = mdb_txn_renew(txn_);
-  }
-  if (code != MDB_SUCCESS) return to_error(code);
-  newest_ = newest_in_file();  // less than it was if the file is not there any more
-  if (id() < acknowledged || id() > newest_) {
+    slot_.hold(newest_);
+    int code = mdb_txn_renew(txn_);
+    // A commit that is seen for the first time may still be on its way into the page that LMDB has read.
+    if (code == MDB_SUCCESS && walked_ != snapshot()) {
+      finish_reads();
+      mdb_txn_reset(txn_);
+      code = mdb_txn_renew(txn_);
+    }
+    if (code != MDB_SUCCESS) {
+      slot_.hold(0);
+      return to_error(code);
+    }
+    const bool is_newest = serves ? id() == newest_ : id() <= newest_;
+    const bool is_sound = walked_ == snapshot() || is_what_it_says();
+    finish_reads();
+    if (is_newest && failures_ == environment_->acknowledged_.failures() && newest_in_file() == newest_) {
+      if (is_sound) break;
+      reset();
+      return StoreError::kDamaged;
+    }
     reset();
-    return StoreError::kLock;
+  }
+  if (id() < acknowledged) {
+    reset();
+    return serves ? StoreError::kDamaged : StoreError::kLock;
   }
   set_walk();
   walking_ = true;
   return StoreError::kNone;
 }
 
+bool Transaction::is_intact() noexcept {
+  if (txn_ == nullptr || !environment_->is_serving_) return true;
+  finish_reads();
+  return newest_in_file() - id() < kReusedAfter - 1 && environment_->acknowledged_.failures() == failures_;
+}
+
 StoreError Transaction::commit() noexcept {
   uint64_t id = this->id();
   walking_ = false;
+  environment_->acknowledged_.attempt(id);
   int code = mdb_txn_commit(txn_);
   txn_ = nullptr;  // gone whatever the result
   // LMDB makes no commit of a transaction that wrote nothing: its id will be the next one's.
@@ -155,6 +219,7 @@ void Transaction::abort() noexcept {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
   txn_ = nullptr;
   walking_ = false;
+  slot_.release();
 }
 
 StoreError Transaction::get(Table table, Bytes key, Bytes* value) noexcept {

@@ -95,4 +95,20 @@ bool is_sound_free_table(const void* map, size_t pages, uint64_t commit) noexcep
   return is_sound_tree(map, pages, record, static_cast<uint16_t>(kIntegerKeys | opened_with));
 }
 
+bool is_of_commit(const void* map, size_t pages, uint64_t commit) noexcept {
+  if (commit <= 1) return true;
+  const std::string_view record = free_table_record(map, commit);
+  auto number = load<uint64_t>(record.data() + kRootAt);
+  for (unsigned depth = load<uint16_t>(record.data() + kDepthAt); depth > 0 && number < pages; --depth) {
+    const char* page = static_cast<const char*>(map) + number * kPageBytes;
+    const size_t slots_end = load<uint16_t>(page + kSlotsEndAt);
+    if (slots_end <= kSlotsAt || slots_end > kPageBytes) return false;
+    const size_t at = load<uint16_t>(page + slots_end - sizeof(uint16_t));
+    if (at + kKeyAt + sizeof commit > kPageBytes) return false;
+    if (depth == 1) return load<uint64_t>(page + at + kKeyAt) == commit;
+    number = load<uint64_t>(page + at) & kChildBits;
+  }
+  return false;
+}
+
 }  // namespace tokengate

@@ -4,12 +4,23 @@
 #ifndef TOKENGATE_TREE_CHECK_H_
 #define TOKENGATE_TREE_CHECK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "lmdb_layout.h"
+
 namespace tokengate {
 
+/// The newest commit, as who writes the file may change it at any time. `map`: TreeWalk::fits() it.
+inline uint64_t newest_commit(const void* map) noexcept {
+  auto number = [map](size_t page) {
+    const char* at = static_cast<const char*>(map) + page * lmdb_layout::kPageBytes + lmdb_layout::kCommitAt;
+    return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_SEQ_CST);
+  };
+  return std::max(number(0), number(1));
+}
 /// The record of the main table, in which the others' are, as of the commit `commit`; a view into `map`,
 /// which TreeWalk::fits().
 std::string_view main_table_record(const void* map, uint64_t commit) noexcept;
@@ -21,6 +32,12 @@ std::string_view free_table_record(const void* map, uint64_t commit) noexcept;
 bool is_sound_tree(const void* map, size_t pages, std::string_view record, uint16_t flags) noexcept;
 /// The same of the table in which LMDB notes which pages each commit let go of.
 bool is_sound_free_table(const void* map, size_t pages, uint64_t commit) noexcept;
+
+/// Whether what is there for the commit is of that commit. Damage to the number of the commit before may make
+/// it look like the next one. But each change lets go of pages, and LMDB notes under its number which: the
+/// last entry of that table. Only a new file, or a copy that LMDB made, begins with a commit that changed
+/// nothing, the first. Reads a page or two, within bounds.
+bool is_of_commit(const void* map, size_t pages, uint64_t commit) noexcept;
 
 }  // namespace tokengate
 

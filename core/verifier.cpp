@@ -25,8 +25,6 @@ bool ReaderSeat::enter() noexcept {
     StoreError error = environment == nullptr ? StoreError::kNoStore : take_snapshot(*environment);
     if (error == StoreError::kNone) return true;
     in_.store(false);
-    // Which may be this seat's slot alone: maintain() then finds nothing wrong.
-    if (error == StoreError::kLock) verifier_.damage_reported_.store(true);
     if (error != StoreError::kMapResized) return false;
     verifier_.adopt_size();
   }
@@ -89,7 +87,7 @@ bool Verifier::Impl::maintain() noexcept {
   if (environment_.is_open() && (damaged || environment_.lost_pages() || !environment_.is_current())) close();
   if (environment_.is_open()) {
     StoreError error = inspect();
-    if (error == StoreError::kLock || error == StoreError::kCatalog || error == StoreError::kDamaged) close();
+    if (error == StoreError::kCatalog || error == StoreError::kDamaged) close();
   }
   if (!environment_.is_open()) open();
   if (environment_.is_open()) follow_usage();
@@ -101,22 +99,27 @@ std::string Verifier::Impl::problem() const {
   return problem_;
 }
 
-/// kLock if the lock file leads readers to an old snapshot, which they refuse themselves: this is to say why.
-/// kCatalog if the catalog is not whole, which no reader can tell.
+/// kDamaged if the data file leads readers to an old snapshot, which they refuse themselves: this is to say
+/// why. kCatalog if the catalog is not whole, which no reader can tell.
 StoreError Verifier::Impl::inspect() noexcept {
   Transaction transaction;
   StoreError error = transaction.begin_read(environment_);
-  if (error != StoreError::kNone || transaction.id() == inspected_commit_) return error;
+  if (error != StoreError::kNone) return error;
+  SnapshotId snapshot = transaction.snapshot();
+  snapshot.opening = 0;
+  if (snapshot == inspected_) return error;
   error = transaction.check_small_tables();
   if (error == StoreError::kNone) error = check_catalog(transaction);
+  // What was found may be of pages that were used again meanwhile.
+  if (error != StoreError::kNone && !transaction.is_intact()) error = StoreError::kOvertaken;
   // Without the memory to look, the commit is still to be looked at.
-  if (error != StoreError::kSystem) inspected_commit_ = transaction.id();
+  if (error != StoreError::kSystem && error != StoreError::kOvertaken) inspected_ = snapshot;
   return error;
 }
 
 void Verifier::Impl::open() noexcept {
-  StoreError error = environment_.open(path_, Environment::Mode::kRead);
-  inspected_commit_ = 0;
+  StoreError error = environment_.open(path_, Environment::Mode::kServe);
+  inspected_ = {};
   if (error == StoreError::kNone) error = inspect();
   if (error == StoreError::kNone && environment_.lost_pages()) error = StoreError::kDamaged;
   problem_ = describe(error, path_, environment_.system_text());

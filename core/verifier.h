@@ -39,6 +39,8 @@ class alignas(64) ReaderSeat {
   Cursor& catalog_cursor() noexcept { return catalog_cursor_; }  ///< open, but to be bound before use
   /// The store holds impossible bytes: have it opened afresh.
   void report_damage() noexcept;
+  /// Whether all that was read was of the snapshot. To be asked before a decision is given.
+  bool is_intact() noexcept { return transaction_.is_intact(); }
   /// Whether parts of the data file were missing when they were read: what was found means nothing then.
   bool lost_pages() const noexcept;
   /// Null if there is none.
@@ -82,7 +84,7 @@ class Verifier::Impl {
   std::atomic<UsageMap*> published_usage_{nullptr};  // and, once in, at this
   std::atomic<bool> damage_reported_{false};
   Environment environment_;
-  uint64_t inspected_commit_ = 0;  // the newest whose catalog was looked at; 0: none of this opening
+  SnapshotId inspected_;  // the newest whose catalog was looked at; its opening means nothing
   std::unique_ptr<UsageBuffer> usage_buffer_;
   std::unique_ptr<UsageMap> usage_map_;  // where there is no buffer
   std::vector<ReaderSeat*> seats_;

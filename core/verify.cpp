@@ -29,6 +29,9 @@ class Snapshot {
   bool taken_;
 };
 
+/// Of snapshots, if commits come faster than decisions are made, which hardly any disk allows.
+constexpr int kAttempts = 3;
+
 void describe_caller(const TokenRecord& token, Caller* caller) noexcept {
   caller->user.assign(token.user);
   caller->token_name.assign(token.name);
@@ -58,6 +61,8 @@ class Reader::Impl {
                        const Report& report, TokenRecord* token, Caller* caller) noexcept;
   Outcome find_token(const Credentials& credentials, TokenRecord* token) noexcept;
   // Inline, as each is asked once on every request.
+  inline void decide(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                     const Call& call, const Report& report, UsageMap* usage, Decision* decision) noexcept;
   inline Outcome check_route(const Rules& rules, const Call& call, const Report& report) noexcept;
   inline Outcome check_acls(const Rules& rules, const Call& call, const TokenRecord& token,
                             const Report& report, Decision* decision) noexcept;
@@ -77,7 +82,8 @@ class Reader::Impl {
 };
 
 Outcome Reader::Impl::damaged() noexcept {
-  seat_.report_damage();
+  // Otherwise it may be pages that were used again.
+  if (seat_.is_intact()) seat_.report_damage();
   return Outcome::kStoreUnavailable;
 }
 
@@ -94,47 +100,61 @@ Credentials Reader::Impl::read_credentials(const Rules& rules, const CredentialF
 
 bool Reader::Impl::identify(const Rules& rules, const Credentials& credentials, const Connection& connection,
                             Caller* caller) noexcept {
-  Snapshot snapshot(seat_);
-  if (!snapshot.taken()) return false;
-  TokenRecord token;
-  Caller found;
-  if (check_caller(rules, credentials, connection, Report(nullptr), &token, &found) != Outcome::kGranted) {
-    return false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Snapshot snapshot(seat_);
+    if (!snapshot.taken()) return false;
+    TokenRecord token;
+    Caller found;
+    Outcome outcome = check_caller(rules, credentials, connection, Report(nullptr), &token, &found);
+    if (!seat_.is_intact()) continue;
+    if (outcome == Outcome::kGranted) *caller = found;
+    return outcome == Outcome::kGranted;
   }
-  *caller = found;
-  return true;
+  return false;
 }
 
 Decision Reader::Impl::verify(const Rules& rules, const Credentials& credentials,
                               const Connection& connection, const Call& call, Observer* observer) noexcept {
   Decision decision;
   Report report(observer);
-  Snapshot snapshot(seat_);
-  Outcome opened = snapshot.taken() ? Outcome::kGranted : Outcome::kStoreUnavailable;
-  report.check(Outcome::kStoreUnavailable, opened, store_words, opened);
-  if (!snapshot.taken()) return decision;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Snapshot snapshot(seat_);
+    Outcome opened = snapshot.taken() ? Outcome::kGranted : Outcome::kStoreUnavailable;
+    report.check(Outcome::kStoreUnavailable, opened, store_words, opened);
+    if (!snapshot.taken()) return decision;
+    UsageMap* usage = rules.records_use ? seat_.usage() : nullptr;
+    decide(rules, credentials, connection, call, report, usage, &decision);
+    if (seat_.is_intact()) {
+      if (usage != nullptr && decision.outcome == Outcome::kGranted) {
+        usage->record(decision.caller.token_id, connection.now_unix_s, connection.client, use_);
+      }
+      return decision;
+    }
+    decision = Decision();
+  }
+  return decision;
+}
 
+/// Checks 2 to 11, in a snapshot that may have gone meanwhile.
+void Reader::Impl::decide(const Rules& rules, const Credentials& credentials, const Connection& connection,
+                          const Call& call, const Report& report, UsageMap* usage,
+                          Decision* decision) noexcept {
   TokenRecord token;
-  decision.outcome = check_caller(rules, credentials, connection, report, &token, &decision.caller);
-  if (decision.outcome != Outcome::kGranted) return decision;
-  decision.caller_identified = true;
-  UsageMap* usage = rules.records_use ? seat_.usage() : nullptr;
+  decision->outcome = check_caller(rules, credentials, connection, report, &token, &decision->caller);
+  if (decision->outcome != Outcome::kGranted) return;
+  decision->caller_identified = true;
   if (usage != nullptr) usage->prefetch(token.token_id);
   use_ = {};
 
   // From here on each step must pass for the next to be asked; the last one's word is the decision.
-  decision.outcome = check_route(rules, call, report);
-  if (decision.outcome != Outcome::kGranted) return decision;
-  decision.route.assign(route_.text.view());  // a copy of the whole would be of mostly unused room
-  decision.outcome = check_acls(rules, call, token, report, &decision);
-  if (decision.outcome != Outcome::kGranted) return decision;
-  decision.outcome = check_targets(token, report, &decision);
+  decision->outcome = check_route(rules, call, report);
+  if (decision->outcome != Outcome::kGranted) return;
+  decision->route.assign(route_.text.view());  // a copy of the whole would be of mostly unused room
+  decision->outcome = check_acls(rules, call, token, report, decision);
+  if (decision->outcome != Outcome::kGranted) return;
+  decision->outcome = check_targets(token, report, decision);
   // Where pages of the catalog are gone, a call looks like one that it does not list.
-  if (seat_.lost_pages()) decision.outcome = damaged();
-  if (usage != nullptr && decision.outcome == Outcome::kGranted) {
-    usage->record(token.token_id, connection.now_unix_s, connection.client, use_);
-  }
-  return decision;
+  if (seat_.lost_pages()) decision->outcome = damaged();
 }
 
 /// Checks 2 to 7. `*token` is filled, with views into the snapshot, if the token was found, and `*caller`

@@ -24,7 +24,7 @@ class StoreHolder {
     child_ = fork();
     if (child_ == 0) {
       Environment environment;
-      bool ok = environment.open(path, Environment::Mode::kRead) == StoreError::kNone;
+      bool ok = environment.open(path, Environment::Mode::kServe) == StoreError::kNone;
       std::vector<Transaction> held(slots);
       for (Transaction& transaction : held)
         ok = ok && transaction.begin_read(environment) == StoreError::kNone;

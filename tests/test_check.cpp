@@ -499,7 +499,8 @@ END_TEST
 
 START_TEST(modes_are_found_and_set) {
   Patient patient;
-  const std::pair<const char*, mode_t> kModes[] = {{"", 0777}, {"/data.mdb", 0666}, {"/lock.mdb", 0600}};
+  const std::pair<const char*, mode_t> kModes[] = {
+      {"", 0777}, {"/data.mdb", 0666}, {"/lock.mdb", 0644}, {"/readers", 0666}};
   for (const auto& [file, mode] : kModes) {
     std::string path = patient.path() + file;
     ck_assert_int_eq(chmod(path.c_str(), mode), 0);
@@ -511,6 +512,32 @@ START_TEST(modes_are_found_and_set) {
     ck_assert_uint_eq(repaired.value.actions.size(), 1);
     ck_assert(repaired.value.left.empty());
   }
+}
+END_TEST
+
+START_TEST(a_missing_file_of_readers_is_found_and_made) {
+  Patient patient;
+  std::filesystem::remove(patient.path() + "/readers");
+  auto report = check_store(patient.path());
+  ck_assert_uint_eq(report.value.finding_count, 1);
+  ck_assert(report.value.findings[0].text.find("/readers is missing") != std::string::npos);
+  auto repaired = repair_store(patient.path(), change_at(), false);
+  ck_assert_ok(repaired.status);
+  ck_assert_uint_eq(repaired.value.actions.size(), 1);
+  ck_assert_uint_eq(check_store(patient.path()).value.finding_count, 0);
+}
+END_TEST
+
+START_TEST(a_lock_file_that_others_may_write_is_to_be_removed_by_hand) {
+  Patient patient;
+  ck_assert_int_eq(chmod((patient.path() + "/lock.mdb").c_str(), 0660), 0);
+  auto report = check_store(patient.path());
+  ck_assert_uint_eq(report.value.finding_count, 1);
+  ck_assert(report.value.findings[0].text.find("remove the file") != std::string::npos);
+  ck_assert(report.value.findings[0].remedy == Remedy::kByHand);
+  ck_assert(!repair_store(patient.path(), change_at(), false).ok());
+  std::filesystem::remove(patient.path() + "/lock.mdb");
+  ck_assert_uint_eq(check_store(patient.path()).value.finding_count, 0);
 }
 END_TEST
 
@@ -697,6 +724,8 @@ Suite* suite() {
   tcase_add_test(tcase, a_catalog_that_is_not_the_one_loaded_is_found);
   tcase_add_test(tcase, damage_that_needs_a_person_or_a_backup_is_left_alone);
   tcase_add_test(tcase, modes_are_found_and_set);
+  tcase_add_test(tcase, a_missing_file_of_readers_is_found_and_made);
+  tcase_add_test(tcase, a_lock_file_that_others_may_write_is_to_be_removed_by_hand);
   tcase_add_test(tcase, a_foreign_usage_file_is_found_and_the_next_change_replaces_it);
   tcase_add_test(tcase, use_that_cannot_be_is_found_in_any_slot);
   tcase_add_test(tcase, damaged_pages_end_no_check);

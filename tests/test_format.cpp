@@ -17,6 +17,7 @@
 
 #include "hash.h"
 #include "raw_change.h"
+#include "readers.h"
 #include "store.h"
 #include "store_fixture.h"
 #include "transaction.h"
@@ -99,6 +100,7 @@ void write_format() {
 
 /// The first token of the kept store, and what it may do.
 void require_first_token(const std::string& path) {
+  ck_assert_int_eq(make_readers_file(path, geteuid(), getegid()), 0);
   Verifier verifier(path);
   Reader reader(verifier);
   Rules rules;

@@ -170,7 +170,7 @@ START_TEST(a_kept_transaction_sees_another_process_commit) {
   TempFolder folder;
   std::string path = make_environment(folder);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe) == StoreError::kNone);
   Transaction transaction;
   ck_assert(transaction.begin_read(environment) == StoreError::kNone);
   Cursor cursor;
@@ -191,7 +191,7 @@ START_TEST(growth_by_another_process_is_adopted) {
   TempFolder folder;
   std::string path = make_environment(folder);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe, kSmallMap) == StoreError::kNone);
   Transaction transaction;
   ck_assert(transaction.begin_read(environment) == StoreError::kNone);
   transaction.reset();
@@ -222,7 +222,7 @@ START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
   void* hole = mmap(nullptr, kHoleBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   ck_assert_ptr_ne(hole, MAP_FAILED);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead, kLargeMap) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe, kLargeMap) == StoreError::kNone);
   Transaction transaction;
   ck_assert(transaction.begin_read(environment) == StoreError::kNone);
   Bytes before;
@@ -240,40 +240,52 @@ START_TEST(a_map_that_moves_under_a_kept_transaction_is_followed) {
 }
 END_TEST
 
-START_TEST(a_number_that_stands_still_is_not_taken_for_content_that_does) {
+std::string file_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+START_TEST(a_commit_that_failed_is_not_taken_for_the_next_one) {
   constexpr uint64_t kToken = 0x8000'0000'0000'0000;
   TempFolder folder;
   std::string path = make_environment(folder);
-  auto put = [&](Bytes value) {
+  auto put = [&](Bytes value, bool more) {
     in_child([&] {
       Environment environment;
       Transaction transaction;
       return environment.open(path, Environment::Mode::kWrite, kSmallMap) == StoreError::kNone &&
              transaction.begin_write(environment) == StoreError::kNone &&
+             (!more || transaction.put(Table::kJournal, uint64_t{1}, value) == StoreError::kNone) &&
              transaction.put(Table::kTokens, kToken, value) == StoreError::kNone &&
              transaction.commit() == StoreError::kNone;
     });
   };
-  put("first");
+  auto write_file = [&](const char* file, const std::string& bytes) {
+    int opened = open((path + file).c_str(), O_RDWR);
+    ck_assert_int_eq(pwrite(opened, bytes.data(), bytes.size(), 0), bytes.size());
+    close(opened);
+  };
+  put("first", false);
+  const std::string before = file_bytes(path + "/data.mdb");
+  const std::string acknowledged = file_bytes(path + "/acknowledged").substr(0, sizeof(uint64_t));
+  put("second", false);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe, kSmallMap) == StoreError::kNone);
   Transaction transaction;
   ck_assert(transaction.begin_read(environment) == StoreError::kNone);
   uint64_t id = transaction.id();
   transaction.reset();
-  put("second");
-  put("third");
-  // As if nobody had acknowledged anything, and somebody held the lock file's number back: LMDB takes what is
-  // newest in the meta page that the number falls on.
-  auto write_number = [&](const char* file, off_t offset) {
-    int opened = open((path + file).c_str(), O_RDWR);
-    ck_assert_int_eq(pwrite(opened, &id, sizeof id, offset), sizeof id);
-    close(opened);
-  };
-  write_number("/acknowledged", 0);
-  write_number("/lock.mdb", 48);
+  Transaction held;
+  ck_assert(held.begin_read(environment) == StoreError::kNone);
+  ck_assert(held.is_intact());
+  // As if the disk had failed the second, which nobody was told of.
+  write_file("/acknowledged", acknowledged);
+  write_file("/data.mdb", before);
+  put("third", true);
+  ck_assert(!held.is_intact());
   ck_assert(transaction.renew() == StoreError::kNone);
   ck_assert_uint_eq(transaction.id(), id);
+  ck_assert(transaction.is_intact());
   Bytes value;
   ck_assert(transaction.get(Table::kTokens, kToken, &value) == StoreError::kNone);
   ck_assert_view_eq(value, "third");
@@ -285,7 +297,7 @@ START_TEST(what_was_acknowledged_is_looked_at_again_once_it_can_be_read) {
   std::string path = make_environment(folder);
   std::filesystem::resize_file(path + "/acknowledged", 0);  // its first writer had no room
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead, kSmallMap) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe, kSmallMap) == StoreError::kNone);
   ck_assert(environment.is_current());
   in_child([&] { return put_many(path, kSmallMap, 1); });
   ck_assert(!environment.is_current());
@@ -317,56 +329,17 @@ START_TEST(a_full_map_is_told_and_can_grow) {
 }
 END_TEST
 
-START_TEST(a_killed_reader_leaves_no_slot_behind) {
-  TempFolder folder;
-  std::string path = make_environment(folder);
-  int ready[2];
-  ck_assert_int_eq(pipe(ready), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    Environment environment;
-    Transaction transaction;
-    bool begun = environment.open(path, Environment::Mode::kRead) == StoreError::kNone &&
-                 transaction.begin_read(environment) == StoreError::kNone;
-    ssize_t written = write(ready[1], begun ? "y" : "n", 1);
-    pause();
-    _exit(written == 1 ? 0 : 1);
-  }
-  char answer = 0;
-  ck_assert_int_eq(read(ready[0], &answer, 1), 1);
-  ck_assert_int_eq(answer, 'y');
-  // Opened while the reader lives, so that its slot is seen and kept.
-  Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kWrite) == StoreError::kNone);
-  ck_assert_uint_eq(environment.figures().readers_used, 1);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  ck_assert_uint_eq(environment.figures().readers_used, 1);
-  environment.clear_stale_readers();
-  ck_assert_uint_eq(environment.figures().readers_used, 0);
-}
-END_TEST
-
-START_TEST(reader_slots_are_the_same_for_every_opener) {
-  TempFolder folder;
-  std::string path = make_environment(folder);
-  Environment reader;
-  ck_assert(reader.open(path, Environment::Mode::kRead) == StoreError::kNone);
-  ck_assert_uint_eq(reader.figures().readers_max, kReaderSlots);
-}
-END_TEST
-
 START_TEST(a_replaced_or_shortened_data_file_is_noticed) {
   TempFolder folder;
   TempFolder other;
   std::string path = make_environment(folder);
   make_environment(other);
   Environment environment;
-  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe) == StoreError::kNone);
   ck_assert(environment.is_current());
   std::filesystem::rename(other.path() + "/data.mdb", path + "/data.mdb");
   ck_assert(!environment.is_current());
-  ck_assert(environment.open(path, Environment::Mode::kRead) == StoreError::kNone);
+  ck_assert(environment.open(path, Environment::Mode::kServe) == StoreError::kNone);
   ck_assert(environment.is_current());
   std::filesystem::resize_file(path + "/data.mdb", 8192);
   ck_assert(!environment.is_current());
@@ -377,10 +350,10 @@ END_TEST
 
 START_TEST(a_store_on_a_read_only_file_system_stays_open) {
   if (geteuid() != 0) return;
-  for (bool has_lock : {true, false}) {
+  for (bool has_readers : {true, false}) {
     TempFolder folder;
     const std::string path = make_environment(folder);
-    if (!has_lock) unlink((path + "/lock.mdb").c_str());
+    if (!has_readers) unlink((path + "/readers").c_str());
     in_child([&] {
       const char* place = path.c_str();
       // A mount of this process's own; not every machine lets it have one.
@@ -390,7 +363,7 @@ START_TEST(a_store_on_a_read_only_file_system_stays_open) {
       }
       if (mount(nullptr, place, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return false;
       Environment environment;
-      if (environment.open(path, Environment::Mode::kRead) != StoreError::kNone) return false;
+      if (environment.open(path, Environment::Mode::kServe) != StoreError::kNone) return false;
       if (!environment.is_current()) return false;
       if (mount(nullptr, place, nullptr, MS_REMOUNT | MS_BIND, nullptr) != 0) return false;
       // Others may write now, and would not see this reader.
@@ -403,33 +376,46 @@ END_TEST
 START_TEST(store_files_have_the_modes_that_protect_them) {
   umask(0077);  // whatever the caller's
   StoreFixture fixture;
-  struct stat file {};
-  ck_assert_int_eq(stat(fixture.path().c_str(), &file), 0);
-  ck_assert_int_eq(file.st_mode & 07777, 02750);
-  ck_assert_int_eq(stat((fixture.path() + "/data.mdb").c_str(), &file), 0);
-  ck_assert_int_eq(file.st_mode & 07777, 0640);
-  ck_assert_int_eq(stat((fixture.path() + "/lock.mdb").c_str(), &file), 0);
-  ck_assert_int_eq(file.st_mode & 07777, 0660);
+  const std::pair<const char*, mode_t> kModes[] = {
+      {"", 02750}, {"/data.mdb", 0640}, {"/lock.mdb", 0600}, {"/readers", 0660}, {"/acknowledged", 0640}};
+  for (const auto& [name, mode] : kModes) {
+    struct stat file {};
+    ck_assert_int_eq(stat((fixture.path() + name).c_str(), &file), 0);
+    ck_assert_msg((file.st_mode & 07777) == mode, "%s: %o", name, file.st_mode & 07777);
+  }
 }
 END_TEST
 
-START_TEST(a_lock_file_that_was_lost_comes_back_for_the_group) {
+START_TEST(files_that_were_lost_come_back_as_they_were) {
+  constexpr uid_t kUser = 1000;
   constexpr gid_t kGroup = 33;
   StoreFixture fixture;
   fixture.admin = {};
   const bool root = geteuid() == 0;
-  const std::string lock = fixture.path() + "/lock.mdb";
-  if (root) ck_assert_int_eq(chown((fixture.path() + "/data.mdb").c_str(), 0, kGroup), 0);
+  auto check_file = [&](const char* name, mode_t mode) {
+    struct stat file {};
+    ck_assert_int_eq(stat((fixture.path() + name).c_str(), &file), 0);
+    ck_assert_int_eq(file.st_mode & 07777, mode);
+    if (root) ck_assert_uint_eq(file.st_gid, kGroup);
+  };
+  if (root) ck_assert_int_eq(chown((fixture.path() + "/data.mdb").c_str(), kUser, kGroup), 0);
   umask(0077);
   for (auto mode : {Environment::Mode::kRead, Environment::Mode::kWrite}) {
-    ck_assert_int_eq(unlink(lock.c_str()), 0);
+    ck_assert_int_eq(unlink((fixture.path() + "/lock.mdb").c_str()), 0);
     Environment environment;
     ck_assert(environment.open(fixture.path(), mode) == StoreError::kNone);
+    check_file("/lock.mdb", 0600);
     struct stat file {};
-    ck_assert_int_eq(stat(lock.c_str(), &file), 0);
-    ck_assert_int_eq(file.st_mode & 07777, 0660);
-    if (root) ck_assert_uint_eq(file.st_gid, kGroup);
+    ck_assert_int_eq(stat((fixture.path() + "/lock.mdb").c_str(), &file), 0);
+    if (root) ck_assert_uint_eq(file.st_uid, kUser);
   }
+  ck_assert_int_eq(unlink((fixture.path() + "/readers").c_str()), 0);
+  {
+    Environment environment;
+    ck_assert(environment.open(fixture.path(), Environment::Mode::kServe) == StoreError::kNoReaders);
+    ck_assert(environment.open(fixture.path(), Environment::Mode::kWrite) == StoreError::kNone);
+  }
+  check_file("/readers", 0660);
 }
 END_TEST
 
@@ -437,7 +423,7 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
   if (geteuid() != 0) return;  // only root can become somebody else
   constexpr gid_t kGroup = 33;
   StoreFixture fixture;
-  for (const char* file : {"", "/data.mdb", "/lock.mdb", "/acknowledged", "/usage.map"}) {
+  for (const char* file : {"", "/data.mdb", "/lock.mdb", "/readers", "/acknowledged", "/usage.map"}) {
     ck_assert_int_eq(chown((fixture.path() + file).c_str(), 0, kGroup), 0);
   }
   ck_assert_int_eq(chmod(fixture.path().c_str(), 02750), 0);
@@ -447,19 +433,23 @@ START_TEST(a_user_of_the_group_can_read_and_not_write) {
     if (setgid(kGroup) != 0 || setuid(65534) != 0) return false;
     Environment environment;
     if (environment.open(fixture.path(), Environment::Mode::kWrite) != StoreError::kPermission) return false;
-    for (const char* file : {"/data.mdb", "/acknowledged"}) {
+    for (const char* file : {"/data.mdb", "/acknowledged", "/lock.mdb"}) {
       if (open((fixture.path() + file).c_str(), O_RDWR) >= 0) return false;
     }
-    for (const char* file : {"/lock.mdb", "/usage.map"}) {
+    for (const char* file : {"/readers", "/usage.map"}) {
       if (open((fixture.path() + file).c_str(), O_RDWR) < 0) return false;
     }
-    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kNone;
+    if (open((fixture.path() + "/lock.mdb").c_str(), O_RDONLY) >= 0) return false;
+    return environment.open(fixture.path(), Environment::Mode::kServe) == StoreError::kNone &&
+           environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kNone;
   });
-  in_child([&] {
-    if (setgid(65534) != 0 || setuid(65534) != 0) return false;
-    Environment environment;
-    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kPermission;
-  });
+  for (auto mode : {Environment::Mode::kServe, Environment::Mode::kRead}) {
+    in_child([&] {
+      if (setgid(65534) != 0 || setuid(65534) != 0) return false;
+      Environment environment;
+      return environment.open(fixture.path(), mode) == StoreError::kPermission;
+    });
+  }
 }
 END_TEST
 
@@ -469,7 +459,7 @@ START_TEST(who_is_not_of_the_group_reaches_nothing) {
   fixture.admin = {};
   std::vector<std::string> paths = {fixture.path()};
   for (const auto& file : std::filesystem::directory_iterator(fixture.path())) paths.push_back(file.path());
-  ck_assert_uint_eq(paths.size(), 5);  // data.mdb, lock.mdb, acknowledged, usage.map
+  ck_assert_uint_eq(paths.size(), 6);  // data.mdb, lock.mdb, readers, acknowledged, usage.map
   ck_assert_int_eq(chmod(std::filesystem::path(fixture.path()).parent_path().c_str(), 0755), 0);
   in_child([&] {
     if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return false;
@@ -495,7 +485,7 @@ END_TEST
 START_TEST(a_reader_that_may_not_know_what_was_acknowledged_does_not_read) {
   if (geteuid() != 0) return;  // only root can become somebody else
   StoreFixture fixture;
-  for (const char* file : {"", "/data.mdb", "/lock.mdb"}) {
+  for (const char* file : {"", "/data.mdb", "/readers"}) {
     ck_assert_int_eq(chmod((fixture.path() + file).c_str(), 0777), 0);
   }
   ck_assert_int_eq(chmod(std::filesystem::path(fixture.path()).parent_path().c_str(), 0755), 0);
@@ -504,7 +494,7 @@ START_TEST(a_reader_that_may_not_know_what_was_acknowledged_does_not_read) {
   in_child([&] {
     if (setgid(65534) != 0 || setuid(65534) != 0) return false;
     Environment environment;
-    return environment.open(fixture.path(), Environment::Mode::kRead) == StoreError::kPermission;
+    return environment.open(fixture.path(), Environment::Mode::kServe) == StoreError::kPermission;
   });
 }
 END_TEST
@@ -527,12 +517,14 @@ START_TEST(check_store_path_names_what_is_wrong) {
   ck_assert(check_store_path(fixture.path(), 65534, 65534).find("cannot be read") != std::string::npos);
   chmod((fixture.path() + "/data.mdb").c_str(), 0644);
   ck_assert(check_store_path(fixture.path(), 65534, 65534).find("read and written") != std::string::npos);
-  chmod((fixture.path() + "/lock.mdb").c_str(), 0666);
+  chmod((fixture.path() + "/readers").c_str(), 0666);
   std::string acknowledged = fixture.path() + "/acknowledged";
   std::string text = check_store_path(fixture.path(), 65534, 65534);
   ck_assert_msg(text.find(acknowledged + " cannot be read") != std::string::npos, "%s", text.c_str());
   unlink(acknowledged.c_str());
   ck_assert_view_eq(check_store_path(fixture.path(), 65534, 65534), "");
+  unlink((fixture.path() + "/readers").c_str());
+  ck_assert(check_store_path(fixture.path(), 65534, 65534).find("tokengate repair") != std::string::npos);
 }
 END_TEST
 
@@ -549,15 +541,13 @@ Suite* suite() {
   tcase_add_test(tcase, a_kept_transaction_sees_another_process_commit);
   tcase_add_test(tcase, growth_by_another_process_is_adopted);
   tcase_add_test(tcase, a_map_that_moves_under_a_kept_transaction_is_followed);
-  tcase_add_test(tcase, a_number_that_stands_still_is_not_taken_for_content_that_does);
+  tcase_add_test(tcase, a_commit_that_failed_is_not_taken_for_the_next_one);
   tcase_add_test(tcase, what_was_acknowledged_is_looked_at_again_once_it_can_be_read);
   tcase_add_test(tcase, a_full_map_is_told_and_can_grow);
-  tcase_add_test(tcase, a_killed_reader_leaves_no_slot_behind);
-  tcase_add_test(tcase, reader_slots_are_the_same_for_every_opener);
   tcase_add_test(tcase, a_replaced_or_shortened_data_file_is_noticed);
   tcase_add_test(tcase, a_store_on_a_read_only_file_system_stays_open);
   tcase_add_test(tcase, store_files_have_the_modes_that_protect_them);
-  tcase_add_test(tcase, a_lock_file_that_was_lost_comes_back_for_the_group);
+  tcase_add_test(tcase, files_that_were_lost_come_back_as_they_were);
   tcase_add_test(tcase, a_user_of_the_group_can_read_and_not_write);
   tcase_add_test(tcase, who_is_not_of_the_group_reaches_nothing);
   tcase_add_test(tcase, a_reader_that_may_not_know_what_was_acknowledged_does_not_read);

@@ -331,7 +331,7 @@ class Admin {
  public:
   enum class Access { kReadOnly, kReadWrite };
 
-  /// Opens an existing store. Stale reader slots of ended processes are cleared on the way.
+  /// Opens an existing store.
   static Result<Admin> open(const std::string& path, Access access, RandomSource random = {});
 
   Admin();
