@@ -147,7 +147,7 @@ for my $path ($file, glob $cli->store . '/*') {
     open my $in, '<:raw', $path or die "$path: $!";
     $holding{$path =~ s{.*/}{}r} = do { local $/; <$in> };
 }
-is(join(' ', sort keys %holding), 'acknowledged backup.mdb data.mdb export journal lock.mdb streamed usage.map', 'all that holds anything');
+is(join(' ', sort keys %holding), 'acknowledged backup.mdb data.mdb export journal lock.mdb readers streamed usage.map', 'all that holds anything');
 ok(index($holding{'data.mdb'}, sha256($secret{good})) > 0, 'a digest is found');
 is_deeply([grep { my $held = $holding{$_}; grep { index(lc $held, lc substr $_, 0, 25) >= 0 } values %secret, $rotated } sort keys %holding],
     [], 'no secret is');

@@ -14,7 +14,8 @@ sub mode ($path) { return sprintf '%04o', (stat $path)[2] & 07777 }
 
 is(mode($cli->store),            '2750', 'folder: the group may look in, files are of its group');
 is(mode($cli->store . '/data.mdb'), '0640', 'data: the group may read');
-is(mode($cli->store . '/lock.mdb'), '0660', 'lock: the group may write');
+is(mode($cli->store . '/lock.mdb'), '0600', 'lock: the owner alone');
+is(mode($cli->store . '/readers'),  '0660', 'readers: the group may write');
 
 my $again = $cli->run('init');
 is($again->{exit}, 1, 'init where there is a store');

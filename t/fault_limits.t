@@ -75,7 +75,7 @@ sub limit_files ($beyond, @pids) {
         my %used = map { my $name = readlink; m{/(\d+)\z} ? ($1 => $name // '') : () } glob "/proc/$pid/fd/*";
         my ($limit, $left) = (0, $beyond);
         while ($left > 0) {
-            --$left if !exists $used{$limit} || $used{$limit} =~ m{/(?:data|lock)\.mdb};
+            --$left if !exists $used{$limit} || $used{$limit} =~ m{/(?:data\.mdb|readers)\z};
             ++$limit;
         }
         set_file_limit($pid, $limit) or die 'prlimit';
@@ -93,7 +93,7 @@ subtest 'no file descriptor for the store' => sub {
     my ($store, $other) = (new_store(), new_store());
     my @servers = start_servers($store->{path});
     serves(\@servers, $store, 'at first');
-    # One for a connection, and one of the two that LMDB needs.
+    # One for a connection, and one of the two that a store needs.
     limit_files(2, map { split / /, workers_of($_) } @servers);
     rename $store->{path}, "$store->{path}.away" or die $!;
     rename $other->{path}, $store->{path} or die $!;
