@@ -130,7 +130,7 @@ int Readers::claim(int* claimed) noexcept {
     }
     claimed_.set(slot);
     *claimed = static_cast<int>(slot);
-    hold(*claimed, 0);  // what one that ended within a decision left
+    let_go(*claimed);  // what one that ended within a decision left
     return 0;
   }
   return EAGAIN;
@@ -138,7 +138,7 @@ int Readers::claim(int* claimed) noexcept {
 
 void Readers::release(int slot) noexcept {
   std::lock_guard lock(mutex_);
-  hold(slot, 0);
+  let_go(slot);
   set_lock(file_, static_cast<unsigned>(slot), F_UNLCK);
   claimed_.reset(static_cast<size_t>(slot));
 }

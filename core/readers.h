@@ -29,7 +29,7 @@ namespace tokengate {
 inline constexpr unsigned kReaderSlots = 4096;
 inline constexpr size_t kReaderSlotBytes = 64;  // a cache line: it is written on every request
 
-/// The slots of this process. Everything but hold() takes a lock or makes system calls.
+/// The slots of this process. Everything but hold() and let_go() takes a lock or makes system calls.
 class Readers {
  public:
   Readers() noexcept = default;
@@ -49,9 +49,11 @@ class Readers {
   /// Gives the caller a slot of its own. 0, EAGAIN if all are taken, or the system's error.
   int claim(int* slot) noexcept;
   void release(int slot) noexcept;
-  /// Says that commits from this one on are being read, or with 0 that none is. To be said before it is
-  /// looked which commit is the newest. Without a lock, and without a system call.
+  /// Says that commits from this one on are being read. To be said before it is looked which commit is the
+  /// newest. Without a lock, and without a system call.
   void hold(int slot, uint64_t commit) noexcept { slot_at(slot).store(commit); }
+  /// Says that none is. Likewise.
+  void let_go(int slot) noexcept { slot_at(slot).store(0, std::memory_order_release); }
 
  private:
   std::atomic_ref<uint64_t> slot_at(int slot) const noexcept;
@@ -80,9 +82,12 @@ class ReaderSlot {
     readers_ = error == 0 ? &readers : nullptr;
     return error;
   }
-  /// Nothing if there is no slot.
+  // These do nothing if there is no slot.
   void hold(uint64_t commit) noexcept {
     if (readers_ != nullptr) readers_->hold(slot_, commit);
+  }
+  void let_go() noexcept {
+    if (readers_ != nullptr) readers_->let_go(slot_);
   }
   void release() noexcept {
     if (readers_ != nullptr) readers_->release(slot_);

@@ -150,7 +150,7 @@ StoreError Transaction::check_small_tables() noexcept {
 void Transaction::reset() noexcept {
   walking_ = false;
   mdb_txn_reset(txn_);
-  slot_.hold(0);
+  slot_.let_go();
 }
 
 StoreError Transaction::renew() noexcept {
@@ -173,7 +173,7 @@ StoreError Transaction::renew() noexcept {
       code = mdb_txn_renew(txn_);
     }
     if (code != MDB_SUCCESS) {
-      slot_.hold(0);
+      slot_.let_go();
       return to_error(code);
     }
     const bool is_newest = serves ? id() == newest_ : id() <= newest_;
