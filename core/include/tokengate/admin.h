@@ -231,7 +231,7 @@ struct JournalEntry {
 struct StoreStat {
   uint64_t accounts = 0, tokens = 0, acls = 0, catalog_functions = 0, journal_entries = 0;
   uint64_t file_bytes = 0, map_bytes = 0;
-  unsigned readers_used = 0, readers_max = 0;
+  unsigned readers_used = 0, readers_max = 0;  ///< threads of workers
   unsigned format_version = 0;
   std::string store_id;            ///< 32 hex digits, chosen when the store was made
   uint64_t usage_slots = 0;        ///< tokens whose use can be noted
@@ -287,8 +287,8 @@ struct StoreSpec {
   std::string group = {};  ///< the web server's group, may read; empty: the folder's own group
 };
 
-/// Makes an empty store: folder 2750, data.mdb 0640, lock.mdb and usage.map 0660, all of the group. Both
-/// services start with the ACL `all`.
+/// Makes an empty store: folder 2750, data.mdb 0640, readers and usage.map 0660, all of the group; lock.mdb
+/// 0600. Both services start with the ACL `all`.
 Status create_store(const StoreSpec& spec, const Change& change);
 
 /// Looks at everything in a store, while others use it: every record, what refers to what, ids, the journal's
