@@ -96,14 +96,19 @@ for my $class (@classes) {
         # Until every thread has what it needs.
         $ask_often->($class->name eq 'nginx' ? 200 : 1500, sub ($i) { sprintf 'cpanel shop:%032d', $i });
         my %before = map { $_ => allocated($place{$_}) } keys %place;
-        my %memory = map { $_ => memory_of($_) } workers_of($server);
-        $ask_often->($flood, sub ($i) { sprintf 'cpanel u%d:%032d', $i, $i });
+        my $grown_by = sub {
+            my %memory = map { $_ => memory_of($_) } workers_of($server);
+            $ask_often->($flood, sub ($i) { sprintf 'cpanel u%d:%032d', $i, $i });
+            return (sort { $b <=> $a } map { $memory{$_} ? memory_of($_) - $memory{$_} : () } workers_of($server))[0];
+        };
+        my $grown = $grown_by->();
         is(allocated($place{data}), $before{data}, "$flood unknown tokens leave the store's file as it is");
         # What was noted before may be brought from one to the other meanwhile: one page.
         cmp_ok(allocated($place{$_}) - $before{$_}, '<=', 4096, "and $_") for 'usage.map', 'buffer';
         SKIP: {
             skip 'a sanitizer keeps what was freed', 1 if Tokengate::Server::_sanitizer_environment();
-            my $grown = (sort { $b <=> $a } map { $memory{$_} ? memory_of($_) - $memory{$_} : () } workers_of($server))[0];
+            # A thread that had no request before takes what it needs once; what a request leaves comes with each flood.
+            for (1 .. 2) { $grown = $grown_by->() if $grown > 64 }
             cmp_ok($grown, '<=', 64, "no worker has taken more memory ($grown KiB)");
         }
         $server->stop;
