@@ -131,6 +131,8 @@ for my $what (sort keys %tamper) {
                 $store->{cli}->ok('acl', 'define', 'email');
                 is(mode($file) . ' ' . (stat $file)[5], "0660 $group", 'the next change makes it again');
             }
+            # Each child sees within a second that it has to open the store again, and refuses for an instant.
+            sleep 1.5;
             serves([@servers, @more], $store, 'afterwards');
             $_->wait_until('slots again', sub { serves_with_slots($_, $store, $readers) }) for @servers, @more;
             is(-s $file, kSlots * kSlotBytes, 'the file has its length') if $what ne 'far more than it has';
@@ -171,6 +173,7 @@ subtest 'readers: tampered with all the time' => sub {
         cmp_ok($slowest, '<', 10, sprintf 'no change waits for long: %.1f s', $slowest);
         ok($worker->is_there, 'it goes on to the end');
         undef $worker;
+        sleep 1.5;
         serves([@servers, @more], $store, 'afterwards');
         $_->stop for @more;
     });
