@@ -28,10 +28,12 @@ int64_t now_unix_s() {
 Store::Store(const char* path, server_rec* server) : server_(server), verifier_(path) {}
 
 void Store::start_maintenance() {
-  // The server's signals are for its own threads.
+  // The server's signals are for its own threads. But a page that goes under a memory map raises SIGBUS in
+  // the thread that touches it, and blocked there it would end the process.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  sigdelset(&all, SIGBUS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     thread_ = std::thread([this] {
