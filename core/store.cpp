@@ -44,10 +44,8 @@ std::string describe(StoreError error, const std::string& path, const std::strin
              "is damaged with `tokengate check`";
     case StoreError::kLock:
       return "the lock file of the store at " + path +
-             " is damaged, may be written by others than the owner, or does not name the newest commit; stop "
-             "all "
-             "servers, commands and daemons that use the store, and remove " +
-             path + "/lock.mdb";
+             " is damaged, may be written by others than the owner, or does not name the newest commit; " +
+             "stop all servers, commands and daemons that use the store, and remove " + path + "/lock.mdb";
     case StoreError::kLibrary:
       return "the store at " + path + " is not opened: this LMDB has races in its lock handling; install " +
              "0.9.25 or older, or 0.9.32 or newer";
